@@ -11,6 +11,8 @@ export function addFleet(program: Command): void {
       'show what each replica serves, as reported to Redis; exit code 1 if they differ or one refuses',
     )
     .option('--redis <url>', 'URL of the Redis or Valkey server (default: $REDIS_URL)')
+    .option('--password-file <path>', 'file with the password, instead of a password in the URL')
+    .option('--ca <path>', 'trust anchors for a URL that begins with rediss:, instead of those of Node')
     .option('--identity <name>', 'limit the table to one identity')
     .option('--prefix <text>', 'beginning of every key', 'certswap:')
     .option('--timeout <seconds>', 'seconds to wait for a response', positiveSeconds, 5)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { ProblemError } from '../../workers/base/problem.js'
 import type { Delivery } from '../api/source.js'
+import { KeyFileError, readKeyFile } from '../base/key-file.js'
 import { runInSlices } from '../generation/slices.js'
 import { materialOf, withHostsOf } from './delivery-bytes.js'
 import {
@@ -15,7 +16,6 @@ import {
 } from './last-good-directory.js'
 import { type LastGoodKind, type OpenedFile, openFile, orTorn, sealedFile } from './last-good-file.js'
 import type { LastGoodHead } from './last-good-head.js'
-import { readLastGoodKey } from './last-good-key.js'
 
 /** Where a delivery is kept, and whose it is. */
 export interface LastGoodPlace {
@@ -204,7 +204,7 @@ export class LastGoodStore {
   async #withKey<T>(act: (key: Buffer | null) => Promise<T>): Promise<T> {
     const { keyFile } = this.#place
     // Read each time, so that a key that is replaced has effect, and no copy stays in memory.
-    const key = keyFile === null ? null : await readLastGoodKey(keyFile)
+    const key = keyFile === null ? null : await keyIn(keyFile)
     try {
       return await act(key)
     } finally {
@@ -214,6 +214,16 @@ export class LastGoodStore {
 }
 
 const NAME: Readonly<Record<LastGoodKind, string>> = { material: 'last-good', marker: 'last-good.seq' }
+
+/** @throws ProblemError `LAST_GOOD_OPEN` or `LAST_GOOD_UNREADABLE` */
+async function keyIn(path: string): Promise<Buffer> {
+  try {
+    return await readKeyFile(path)
+  } catch (error) {
+    if (!(error instanceof KeyFileError)) throw error
+    throw new ProblemError(error.isOpen ? 'LAST_GOOD_OPEN' : 'LAST_GOOD_UNREADABLE', error.message, path)
+  }
+}
 
 /** A refusal as a value. */
 function problemOf(error: unknown): ProblemError {

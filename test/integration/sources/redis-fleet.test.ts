@@ -1,6 +1,8 @@
 /* Engines that share a Redis server, and the table of what they serve. */
 
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -232,7 +234,7 @@ test('the table needs a server that answers and lets it in, and never prints the
   const cases = [
     { url: server.url.replace('sesame', 'wrong'), code: 3, message: /SOURCE_DENIED/ },
     { url: server.url.replace(/:\d+$/, ':1'), code: 4, message: /SOURCE_UNREACHABLE.*ECONNREFUSED/ },
-    { url: 'http://127.0.0.1', code: 2, message: /not a URL like redis:/ },
+    { url: 'http://127.0.0.1', code: 2, message: /--redis: expected redis:/ },
   ]
   for (const { url, code, message } of cases) {
     const result = await certswap(['fleet', '--redis', url], { cwd: tempDir(t) })
@@ -240,6 +242,14 @@ test('the table needs a server that answers and lets it in, and never prints the
     assert.match(result.stderr, message)
     assert.doesNotMatch(result.stderr + result.stdout, /open-now/)
   }
+  const cwd = tempDir(t)
+  writeFileSync(join(cwd, 'password'), 'sesame-open-now\n')
+  const address = server.url.replace(/\/\/.*@/, '//')
+  const withFile = await certswap(['fleet', '--redis', address, '--password-file', 'password'], { cwd })
+  assert.deepEqual([withFile.code, withFile.stderr.split('\n')[0]], [1, 'certswap: no replica has reported'])
+  const both = await certswap(['fleet', '--redis', server.url, '--password-file', 'password'], { cwd })
+  assert.equal(both.code, 2)
+  assert.match(both.stderr, /--password-file: expected a URL without a password/)
   server.signal('SIGSTOP')
   t.after(() => server.signal('SIGCONT'))
   const late = await certswap(['fleet', '--redis', server.url, '--timeout', '1'], { cwd: tempDir(t) })

@@ -1,16 +1,20 @@
 import { printable, printableJson } from '../../../workers/base/printable.js'
 import { SourceError, type SourceErrorCode } from '../../api/source.js'
 import { adviceFor } from '../../base/advice.js'
+import { ReloadError } from '../../base/errors.js'
+import type { RedisClient } from '../../sources/redis/index.js'
 import { type FleetIdentity, readFleet } from '../../sources/redis/read-fleet.js'
 import type { ReplicaReport } from '../../sources/redis/replica-report.js'
 import { CommandError, EXIT } from '../exit-codes.js'
-import { redisClientOf } from '../redis-client.js'
+import { createRedisClient } from '../redis-client.js'
 import { type Paint, paintFor } from './paint.js'
 import { span } from './report.js'
 
 export interface FleetFlags {
   /** URL of the server; may contain a password. */
   readonly redis?: string
+  readonly passwordFile?: string
+  readonly ca?: string
   readonly identity?: string
   readonly prefix: string
   readonly json?: boolean
@@ -28,7 +32,7 @@ export async function fleet(flags: FleetFlags): Promise<void> {
       'set --redis URL, or the variable REDIS_URL',
     ])
   }
-  const client = await redisClientOf(url, '--redis')
+  const client = await clientOf(url, flags)
   const { prefix, identity, json, timeout } = flags
   const signal = AbortSignal.timeout(timeout * 1000)
   const identities = await readFleet(client, { prefix, identity, signal }).catch((error: unknown) => {
@@ -42,6 +46,21 @@ export async function fleet(flags: FleetFlags): Promise<void> {
   else process.stdout.write(tablesOf(rows, paintFor(process.stdout), Date.now()))
   const flaw = flawOf(rows)
   if (flaw) throw new CommandError(EXIT.rejected, flaw)
+}
+
+/** @throws CommandError without the URL, which may contain a password. */
+async function clientOf(url: string, { passwordFile, ca: caFile }: FleetFlags): Promise<RedisClient> {
+  try {
+    return await createRedisClient({ url, passwordFile, caFile }, 'fleet')
+  } catch (error) {
+    if (!(error instanceof ReloadError)) throw error
+    const flags = { '`url`': '--redis', '`passwordFile`': '--password-file', '`caFile`': '--ca' }
+    const text = Object.entries(flags).reduce(
+      (message, [option, flag]) => message.replaceAll(option, flag),
+      error.message,
+    )
+    throw new CommandError(EXIT.usage, text)
+  }
 }
 
 /** A report, and what it means beside the store. */

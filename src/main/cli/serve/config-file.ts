@@ -6,8 +6,8 @@ import { absolutePath, withAbsolutePaths } from '../../base/absolute-paths.js'
 import { protoIn } from '../../base/own-names.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { MAX_PATIENCE, MAX_PROCESSES, MAX_SECONDS, MIN_SECONDS } from '../limits.js'
+import { readText } from '../read-text.js'
 import { UNIX } from './address.js'
-import { readText } from './read-text.js'
 import { withAbsoluteSources } from './source-paths.js'
 
 /** The options of the program, and unchecked options of the engine. */

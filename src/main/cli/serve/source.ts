@@ -1,8 +1,8 @@
 import type { OnDemandOptions, ReloadEngineOptions } from '../../api/options.js'
 import type { MaterialSource } from '../../api/source.js'
 import { CommandError, EXIT } from '../exit-codes.js'
-import { ifInstalled } from './if-installed.js'
-import { createRedisClient } from './redis-client.js'
+import { ifInstalled } from '../if-installed.js'
+import { createRedisClient } from '../redis-client.js'
 import type { SourceConfig } from './source-config.js'
 
 /** Options of the engine with descriptions of sources in place of sources. */
@@ -56,7 +56,7 @@ async function createSource({ type, options }: SourceConfig): Promise<MaterialSo
     case 'redis': {
       const { url, passwordFile, caFile, ...rest } = options
       if (rest['identity'] === undefined && rest['hosts'] !== true) throw noIdentity()
-      const client = await createRedisClient({ url, passwordFile, caFile })
+      const client = await createRedisClient({ url, passwordFile, caFile }, 'source of type redis')
       const { redisSource } = await import('../../sources/redis/index.js')
       return redisSource({ ...rest, client })
     }

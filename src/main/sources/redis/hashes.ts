@@ -1,10 +1,10 @@
 import { type Delivery, SourceError } from '../../api/source.js'
 import type { Wiping } from '../wiping.js'
 import type { Argument } from './client.js'
-import { readKeyFile } from './key-file.js'
 import type { Keys, Subject } from './keys.js'
 import { materialOf } from './material.js'
 import { fieldsOf } from './replies.js'
+import { readWrappingKey } from './wrapping-key.js'
 
 /** What the store says of an identity or a host. */
 export type Finding =
@@ -35,7 +35,7 @@ export function createReadHash({ keys, unwrapKeyFile, wiping, send }: HashesOpti
     const material = materialOf(
       fields,
       subject,
-      unwrapKeyFile === null ? null : await readKeyFile(unwrapKeyFile),
+      unwrapKeyFile === null ? null : await readWrappingKey(unwrapKeyFile),
     )
     if (material.kind === 'withdrawn') return material
     const { delivery, secrets } = material

@@ -8,13 +8,13 @@ import { ReloadError } from '../../base/errors.js'
 import { refusal, WORDED, withoutUndefined } from '../../base/refusal.js'
 import type { Argument, RedisClient } from './client.js'
 import { type Connection, connect } from './connection.js'
-import { readKeyFile } from './key-file.js'
 import { DEFAULT_PREFIX, keysBelow, type Subject } from './keys.js'
 import { clientSchema, prefixSchema } from './option-schemas.js'
 import { type PublishTarget, subjectOf } from './publish-target.js'
 import { redisFailure } from './redis-failure.js'
 import { withTimeLimit } from './time-limit.js'
 import { wrap } from './wrapping.js'
+import { readWrappingKey } from './wrapping-key.js'
 
 /** The argument of {@link publishToRedis}: a certificate chain (leaf first) and its key, in PEM or DER. */
 export type PublishedMaterial = DeliveredPair & {
@@ -113,7 +113,7 @@ async function write(
     )
   }
   const { prefix, wrapKeyFile, timeoutSeconds } = parsed.data
-  const key = wrapKeyFile === undefined ? null : await readKeyFile(wrapKeyFile)
+  const key = wrapKeyFile === undefined ? null : await readWrappingKey(wrapKeyFile)
   const keys = keysBelow(prefix)
   const hash = keys.of(subject)
   return await withTimeLimit(

@@ -1,7 +1,7 @@
 import type { DeliveredBytes } from '../../api/source.js'
-import { readKeyFile } from './key-file.js'
 import { type PublishTarget, subjectOf } from './publish-target.js'
 import { wrap } from './wrapping.js'
+import { readWrappingKey } from './wrapping-key.js'
 
 /** Options of {@link wrapForRedis}. */
 export interface WrapOptions {
@@ -30,7 +30,7 @@ export interface WrapOptions {
  */
 export async function wrapForRedis(value: DeliveredBytes, options: WrapOptions): Promise<Buffer> {
   const { keyFile, target, field, version, revision } = options
-  const key = await readKeyFile(keyFile)
+  const key = await readWrappingKey(keyFile)
   try {
     return wrap(Buffer.from(value as Uint8Array), key, {
       ...{ subject: subjectOf(target), version, field },

@@ -3,9 +3,6 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { SourceError } from '../../api/source.js'
 import type { Subject } from './keys.js'
 
-/** Bytes of the key in a key file. */
-export const WRAPPING_KEY_BYTES = 32
-
 const MAGIC = Buffer.from('CSW1')
 const NONCE_BYTES = 12
 const TAG_BYTES = 16

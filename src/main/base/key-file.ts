@@ -1,8 +1,18 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 
-import { ProblemError } from '../../workers/base/problem.js'
-import { isTrusted } from '../base/trusted-path.js'
+import { isTrusted } from './trusted-path.js'
+
+/** A key file that is refused. The message names the file, and has none of its content. */
+export class KeyFileError extends Error {
+  /** Whether other users can read or change the file; otherwise it cannot be read, or holds no key. */
+  readonly isOpen: boolean
+
+  constructor(path: string, reason: string, isOpen: boolean) {
+    super(`the key file ${path} ${reason}`)
+    this.isOpen = isOpen
+  }
+}
 
 /**
  * The key in a file: 32 bytes, or the same as 64 hexadecimal digits or as base64. The caller overwrites it.
@@ -10,9 +20,9 @@ import { isTrusted } from '../base/trusted-path.js'
  * Links are followed, because mounted secrets are links. The group may read the file, as with other key files: mounted secrets
  * of Kubernetes are readable by `fsGroup`.
  *
- * @throws ProblemError `LAST_GOOD_OPEN` or `LAST_GOOD_UNREADABLE`
+ * @throws KeyFileError
  */
-export async function readLastGoodKey(path: string): Promise<Buffer> {
+export async function readKeyFile(path: string): Promise<Buffer> {
   const content = await contentOf(path)
   try {
     const key = keyIn(content)
@@ -39,12 +49,10 @@ async function contentOf(path: string): Promise<Buffer> {
       const stats = await file.stat()
       const { mode, uid } = stats
       if (!stats.isFile()) throw unreadable(path, 'is not a regular file')
-      if (!isTrusted(uid))
-        throw new ProblemError('LAST_GOOD_OPEN', `the key file ${path} belongs to user ${uid}; ${MODE}`, path)
+      if (!isTrusted(uid)) throw new KeyFileError(path, `belongs to user ${uid}; ${MODE}`, true)
       if (process.geteuid && (mode & OTHERS_OR_WRITABLE) !== 0) {
         const text = (mode & 0o777).toString(8).padStart(4, '0')
-        const message = `other users can read or change the key file ${path} (mode ${text}); ${MODE}`
-        throw new ProblemError('LAST_GOOD_OPEN', message, path)
+        throw new KeyFileError(path, `can be read or changed by other users (mode ${text}); ${MODE}`, true)
       }
       const { bytesRead } = await file.read(content, 0, content.length, 0)
       return content.subarray(0, bytesRead)
@@ -53,7 +61,7 @@ async function contentOf(path: string): Promise<Buffer> {
     }
   } catch (error) {
     content.fill(0)
-    if (error instanceof ProblemError) throw error
+    if (error instanceof KeyFileError) throw error
     throw unreadable(path, `cannot be read: ${(error as NodeJS.ErrnoException).code}`)
   }
 }
@@ -108,6 +116,6 @@ function isText(byte: number): boolean {
   return byte >= 0x20 && byte < 0x7f
 }
 
-function unreadable(path: string, what: string): ProblemError {
-  return new ProblemError('LAST_GOOD_UNREADABLE', `the key file ${path} ${what}`, path)
+function unreadable(path: string, what: string): KeyFileError {
+  return new KeyFileError(path, what, false)
 }

@@ -1,8 +1,8 @@
-import { systemClock } from '../../base/clock.js'
-import { ReloadError } from '../../base/errors.js'
-import { defaultWorkerLimits } from '../../engine/resolve-options.js'
-import { openWorker } from '../../threads/pool.js'
-import { CommandError, EXIT } from '../exit-codes.js'
+import { systemClock } from '../base/clock.js'
+import { ReloadError } from '../base/errors.js'
+import { defaultWorkerLimits } from '../engine/resolve-options.js'
+import { openWorker } from '../threads/pool.js'
+import { CommandError, EXIT } from './exit-codes.js'
 
 /** A file that was read. */
 export interface TextFile {

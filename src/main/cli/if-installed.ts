@@ -1,4 +1,4 @@
-import { CommandError, EXIT } from '../exit-codes.js'
+import { CommandError, EXIT } from './exit-codes.js'
 
 /**
  * Loads an optional package.
@@ -9,7 +9,7 @@ export async function ifInstalled<T>(name: string, load: () => Promise<T>): Prom
   try {
     return await load()
   } catch (cause) {
-    const message = `the package ${name} cannot be loaded, and the source needs it; install it with: npm install ${name}`
-    throw new CommandError(EXIT.rejected, message, { cause })
+    const lines = [`the package ${name} cannot be loaded`, `run: npm install ${name}`]
+    throw new CommandError(EXIT.usage, lines, { cause })
   }
 }
