@@ -33,8 +33,11 @@ export interface MaterialSource {
    * Called once, before the first `read`. The source calls `changed` when its material may have changed, with a server name if
    * only that host changed. Many calls in a short time cause at most one pass a second. Without this method, only the timer
    * (`autoReloadInterval`) finds changes.
+   *
+   * `trouble` may be called with the error while changes cannot be announced, and with `null` when they can again. It is
+   * logged once, and shown in the status (`pushOutage`) and the metrics; it has no effect on what is served.
    */
-  watch?(changed: (name?: string) => void): void
+  watch?(changed: (name?: string) => void, trouble?: (error: SourceError | null) => void): void
   /** Receives the outcome of each delivery, and again after a rollback. Errors are logged and have no other effect. */
   report?(report: SourceReport): void
   /** Called once, when the engine closes. Ends connections and timers. */

@@ -42,6 +42,8 @@ export interface SourceStatus {
   readonly failures: Readonly<Partial<Record<ProblemCode, number>>>
   /** Whether the served material was kept from an earlier run, and the source has not answered yet. */
   readonly stale: boolean
+  /** Since when the source cannot announce changes, so that only the timer finds them, and why; `null` while it can. */
+  readonly pushOutage: { readonly since: string; readonly problem: Problem } | null
 }
 
 /** Result of a query for a host on demand. */

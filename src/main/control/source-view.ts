@@ -1,4 +1,5 @@
 import type { SourceStatus } from '../api/status.js'
+import { type ProblemView, problemView } from './views.js'
 
 /** The state of a source in responses. */
 export interface SourceView {
@@ -12,9 +13,12 @@ export interface SourceView {
   readonly failures: Readonly<Record<string, number>>
   /** Whether the served material was kept from an earlier run. */
   readonly stale: boolean
+  /** Since when the source cannot announce changes, and why. */
+  readonly push_outage: { readonly since: string; readonly problem: ProblemView } | null
 }
 
 export function sourceView(status: SourceStatus): SourceView {
+  const { pushOutage: outage } = status
   return {
     name: status.name,
     version: status.version,
@@ -23,5 +27,6 @@ export function sourceView(status: SourceStatus): SourceView {
     failing_since: status.failingSince,
     failures: status.failures,
     stale: status.stale,
+    push_outage: outage && { since: outage.since, problem: problemView(outage.problem) },
   }
 }

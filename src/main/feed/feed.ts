@@ -19,6 +19,7 @@ import { callSource } from './call-source.js'
 import { closeSource } from './close-source.js'
 import { FirstReadings } from './first-readings.js'
 import { LastGood, type LastGoodSettings } from './last-good.js'
+import { PushChannel } from './push-channel.js'
 import { Pushes } from './pushes.js'
 import { Reports } from './reports.js'
 import { SourceHealth } from './source-health.js'
@@ -50,6 +51,7 @@ export class Feed implements MaterialFeed {
   readonly #health: SourceHealth
   readonly #reports: Reports
   readonly #lastGood: LastGood | null
+  readonly #channel: PushChannel
   #first: FirstReadings | null = null
   #pushes: Pushes | null = null
   #isPushedEarly = false
@@ -70,7 +72,10 @@ export class Feed implements MaterialFeed {
     this.#health = new SourceHealth(source.name, clock)
     this.#reports = new Reports(source, clock, logger)
     this.#lastGood = lastGood && new LastGood(lastGood, parts, ({ code }) => this.#health.counted(code))
-    if (source.watch) this.#user('watch', () => source.watch?.((name) => this.#push(name)))
+    this.#channel = new PushChannel(source.name, clock, logger)
+    const changed = (name?: string) => this.#push(name)
+    const trouble = (error: SourceError | null) => this.#channel.report(error)
+    if (source.watch) this.#user('watch', () => source.watch?.(changed, trouble))
   }
 
   /** Milliseconds until the next attempt after a failure; `null` without one. */
@@ -80,7 +85,7 @@ export class Feed implements MaterialFeed {
 
   /** @param generation number of the one in service. */
   status(generation: number): SourceStatus {
-    return this.#health.status(generation)
+    return { ...this.#health.status(generation), pushOutage: this.#channel.outage }
   }
 
   /** From now on, pushes start passes. What a push during the start announced may have been missed by the first read. */

@@ -15,6 +15,7 @@ import { closeSource } from './close-source.js'
 import type { Feed } from './feed.js'
 import { HostPreparer } from './host-preparer.js'
 import { OnDemandHosts, type SharedHost } from './on-demand-hosts.js'
+import { PushChannel } from './push-channel.js'
 import { RefusedHosts } from './refused-hosts.js'
 import { Reports } from './reports.js'
 
@@ -74,7 +75,10 @@ export function openOnDemand(
   serving.sniHosts.onDemand = hosts
   const changed = (name?: string) => hosts.changed(name)
   if (isOwn) feed?.onHostPush(changed)
-  else if (source.watch) user('watch', () => source.watch?.(changed))
+  else if (source.watch) {
+    const channel = new PushChannel(source.name, clock, logger)
+    user('watch', () => source.watch?.(changed, (error) => channel.report(error)))
+  }
   return {
     status: () => hosts.status(),
     share: (name) => hosts.share(name),

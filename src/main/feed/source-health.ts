@@ -43,7 +43,7 @@ export class SourceHealth {
   }
 
   /** @param generation number of the one in service: after a rollback, it is not the one that was delivered last. */
-  status(generation: number): SourceStatus {
+  status(generation: number): Omit<SourceStatus, 'pushOutage'> {
     const served = this.#served?.generation === generation ? this.#served : null
     return {
       name: this.#name,

@@ -41,6 +41,11 @@ export function followSource(engine: ReloadEngine, registry: Registry): SourceFa
       'Whether the served material was kept from an earlier run, and the source has not answered yet.',
       ({ stale }) => Number(stale),
     ),
+    pushUp: gauge(
+      'push_up',
+      'Whether the source can announce changes; otherwise only the timer finds them. 1 for a source that does not state it.',
+      ({ pushOutage }) => Number(pushOutage === null),
+    ),
     failures: new Counter({
       name: 'certswap_source_failures_total',
       help: 'Failures of the source, by code.',

@@ -119,11 +119,16 @@ function sourceRows(
   ago: (iso: string) => string,
 ): Row[] {
   if (!source) return []
-  const { name, version, served_since: since, failing_since: failing, stale } = source
+  const { name, version, served_since: since, failing_since: failing, stale, push_outage: outage } = source
   const served = since === null ? 'rolled back' : `since ${ago(since)}`
   const rows: Row[] = [['source', `${printable(name)}, version ${printable(version ?? 'none')}, ${served}`]]
   if (stale) rows.push(['', paint('yellow', 'kept from an earlier run: the source has not answered yet')])
   if (failing !== null) rows.push(['', paint('red', `no usable answer since ${ago(failing)}`)])
+  if (outage)
+    rows.push(
+      ['', paint('red', `announces no changes since ${ago(outage.since)}`)],
+      ['  problem', problemLine(outage.problem)],
+    )
   return rows
 }
 

@@ -122,7 +122,7 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
       }
     },
     ...(hosts ? { readHost } : {}),
-    watch(changed) {
+    watch(changed, trouble) {
       isServing = true
       following = followChanges({
         ...{ client, clock, stream: keys.changes, life: watching.signal },
@@ -135,7 +135,10 @@ export function createRedisSource(input: RedisSourceOptions, clock: Clock): Mate
           changed()
           reporter?.flush()
         },
-        trouble: (error) => reporter?.failure('changes', error),
+        trouble(error) {
+          reporter?.failure('changes', error)
+          trouble?.(error)
+        },
       })
     },
     report: (report) => reporter?.outcome(report),
