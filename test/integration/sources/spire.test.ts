@@ -14,6 +14,7 @@ import tls from 'node:tls'
 import { createDrain } from '../../../src/main/drain/index.js'
 import { checkServerIdentity, spiffeSource } from '../../../src/main/sources/spiffe/index.js'
 import { eventually } from '../../../support/base/eventually.js'
+import { recordingLogger } from '../../../support/base/recording-logger.js'
 import { got } from '../../../support/clients/https-text.js'
 import { commandsIn } from '../../../support/docs/markdown.js'
 import { nextEvent, startEngine } from '../../../support/engine/engines.js'
@@ -78,8 +79,6 @@ test(
     }
     await anchors(1)
     const oldId = await authorityId('Active')
-    const drain = createDrain({ servers: [site.listener], engine: site.server, onTrustRemoved: 'drain' })
-    t.after(() => drain.force())
     let [open, current]: Awaited<ReturnType<typeof site.dial>>[] = []
     const page = commandsIn('docs/sources/spiffe.md').filter((command) => command.startsWith('spire-server'))
     assert.equal(page.length, 4)
@@ -199,6 +198,13 @@ async function startSite(t: TestContext, { ttl = 3600, federatesWith = [], prepa
   const listener = https.createServer(server.serverOptions(), (_request, response) => response.end('hello'))
   listener.keepAliveTimeout = 600_000
   server.attach(listener)
+  const drain = createDrain({
+    servers: [listener],
+    engine: server,
+    onTrustRemoved: 'drain',
+    logger: recordingLogger(),
+  })
+  t.after(() => drain.close())
   const port = await listen(t, listener)
   const check = checkServerIdentity({ engine: client, ids: [WEB] })
   const agent = client.agent({ checkServerIdentity: check })
@@ -255,7 +261,7 @@ async function startSite(t: TestContext, { ttl = 3600, federatesWith = [], prepa
       },
     }
   }
-  return { spire, entries, server, client, listener, get, dial, admits, load }
+  return { spire, entries, server, client, get, dial, admits, load }
 }
 
 /** The identity that the agent delivers now, as a client without certswap has it. */
