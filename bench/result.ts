@@ -48,10 +48,14 @@ export interface Row {
   readonly curve?: readonly (readonly [at: number, value: number])[]
 }
 
-/** A whole run, with the scopes of a separate run instead of its own. */
+/** A whole run, with the scopes of a separate run instead of its own, or beside them. */
 export function withRunApart(whole: BenchResult, { format: _, apart: __, ...run }: BenchResult): BenchResult {
-  const scopes = whole.scopes.map((scope) => run.scopes.find(({ name }) => name === scope.name) ?? scope)
   const names = run.scopes.map(({ name }) => name)
+  const others = run.scopes.filter(({ name }) => !whole.scopes.some((scope) => scope.name === name))
+  const scopes = [
+    ...whole.scopes.map((scope) => run.scopes.find(({ name }) => name === scope.name) ?? scope),
+    ...others,
+  ]
   return { ...whole, scopes, apart: [...(whole.apart ?? []), { ...run, scopes: names }] }
 }
 

@@ -11,6 +11,7 @@ export type {
   TrustFacts,
 } from '../workers/protocol/material.js'
 export type { MaterialDiff } from '../workers/protocol/prepare.js'
+export type { ClientOptionsForm, ContextClientOptions, PemClientOptions } from './api/client-options.js'
 export type { Generation, HostFacts, Trigger } from './api/generation.js'
 export type { EvictedMember, MemberEviction, MemberResult, MemberStatus } from './api/members.js'
 export type {

@@ -2,6 +2,7 @@ import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
+import type { ClientOptionsForm, ContextClientOptions, PemClientOptions } from './client-options.js'
 import type { NamedFacts } from './result.js'
 import type { ServerExtra } from './server-extra.js'
 
@@ -47,6 +48,17 @@ export interface ServingEngine extends AsyncDisposable {
    * @throws ReloadError `CLOSED`, or `CONTEXT_REFUSED` for a certificate that is too weak for outgoing connections.
    */
   secureContext(): tls.SecureContext
+  /**
+   * TLS options for any client library: an object that is passed to the library once, and whose properties are those of the
+   * generation in service whenever the library connects. Open connections do not change. `servername` and the check of the
+   * host name are left to the library. docs/outbound.md lists the libraries, and those that need `{ as: 'pem' }`.
+   *
+   * Without `ca` or `caDir` the public roots are trusted. After `close()`, the last generation stays readable.
+   * @throws ReloadError `CLOSED`, `OPTIONS_INVALID`, or `CONTEXT_REFUSED` for a certificate that is too weak for outgoing
+   * connections.
+   */
+  clientOptions(form?: { readonly as?: 'context' }): ContextClientOptions
+  clientOptions(form: ClientOptionsForm & { readonly as: 'pem' }): PemClientOptions
   /**
    * An `https.Agent` whose new connections use the current client certificate and CAs. Idle connections of an earlier
    * generation are closed, and sessions are not resumed across generations. Destroyed with the engine.

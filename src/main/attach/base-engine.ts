@@ -1,7 +1,8 @@
 import type https from 'node:https'
 import type { Socket } from 'node:net'
-import type tls from 'node:tls'
+import tls from 'node:tls'
 
+import type { ClientOptionsForm, ContextClientOptions, PemClientOptions } from '../api/client-options.js'
 import type { NamedFacts } from '../api/result.js'
 import type { ServerExtra } from '../api/server-extra.js'
 import type { Detach, ServingEngine } from '../api/serving-engine.js'
@@ -9,8 +10,9 @@ import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { Worker } from '../threads/pool.js'
+import { contextClientOptions, type IdentityCheck, pemClientOptions } from './client-options.js'
 import { distrusted } from './distrusted.js'
-import { RenewingAgent } from './renewing-agent.js'
+import { foreignServer, RenewingAgent } from './renewing-agent.js'
 import { reportUnservable } from './servable-trust.js'
 import { acceptsServer, noteEngine } from './server-acceptance.js'
 import type { Serving } from './serving.js'
@@ -77,6 +79,19 @@ export abstract class BaseEngine implements ServingEngine {
     return this.#open().clientIdentity().secureContext
   }
 
+  clientOptions(form?: { readonly as?: 'context' }): ContextClientOptions
+  clientOptions(form: ClientOptionsForm & { readonly as: 'pem' }): PemClientOptions
+  clientOptions(form: ClientOptionsForm = {}): ContextClientOptions | PemClientOptions {
+    const { as = 'context' } = form
+    if (as !== 'context' && as !== 'pem')
+      throw new ReloadError('OPTIONS_INVALID', "clientOptions: `as`: expected 'context' or 'pem'")
+    const serving = this.#open()
+    // Built now, so that errors are thrown here, and a context exists after the engine is closed.
+    serving.clientIdentity()
+    if (as === 'pem') return pemClientOptions(serving.snapshot, () => (this.closed ? null : serving.snapshot))
+    return contextClientOptions(() => serving.clientIdentity().secureContext, this.#domainCheck(serving))
+  }
+
   agent(options: https.AgentOptions = {}): https.Agent {
     const serving = this.#open()
     const accepts = (certificate: tls.PeerCertificate) => acceptsServer(this, certificate)
@@ -114,6 +129,14 @@ export abstract class BaseEngine implements ServingEngine {
   /** Closes the idle connections of earlier generations in all agents. */
   protected retireIdleConnections(): void {
     for (const agent of this.#agents) agent.retireIdle()
+  }
+
+  /** `null` without trust domains: then the check of the library is enough. */
+  #domainCheck({ snapshot }: Serving): IdentityCheck | null {
+    if (snapshot.material.trust.domains === undefined) return null
+    return (host, certificate) =>
+      tls.checkServerIdentity(host, certificate) ??
+      (acceptsServer(this, certificate) ? undefined : foreignServer())
   }
 
   async #close(): Promise<void> {

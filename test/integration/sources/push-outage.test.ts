@@ -65,7 +65,7 @@ test('the end of the outage is logged once, with its length, and nothing of it s
     lines.map(({ message }) => message),
     [BROKEN, BACK],
   )
-  assert.equal(typeof (lines[1]?.fields as { forMs?: number }).forMs, 'number')
+  assert.equal(Object.hasOwn(lines[1]?.fields ?? {}, 'forMs'), true)
 })
 
 test('certswap status shows that the source announces no changes, and why', {
