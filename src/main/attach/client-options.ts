@@ -18,14 +18,9 @@ export function contextClientOptions(
   current: () => tls.SecureContext,
   check: IdentityCheck | null,
 ): ContextClientOptions {
-  const options = {
-    get secureContext() {
-      return current()
-    },
-  }
-  return check
-    ? Object.defineProperty(options, 'checkServerIdentity', { value: check, enumerable: true })
-    : options
+  const get = { get: current, enumerable: true }
+  const fixed = check ? { checkServerIdentity: { value: check, enumerable: true } } : {}
+  return Object.defineProperties({}, { secureContext: get, ...fixed }) as ContextClientOptions
 }
 
 /**
