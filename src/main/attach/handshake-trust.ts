@@ -21,7 +21,7 @@ import { endKeptGate, keepGate } from './kept-gate.js'
 import { leafOf } from './presented-chain.js'
 import { acceptsUnverified, correctAuthorized } from './resumed-authorization.js'
 import type { ServedState } from './served-state.js'
-import { shut, shutForeign } from './shut.js'
+import { refuseRenegotiation, shut, shutForeign } from './shut.js'
 import { trustWithdrawn } from './sni.js'
 
 interface Pending {
@@ -142,7 +142,7 @@ export class HandshakeTrust {
    */
   #watchRenegotiation(socket: TLSSocket, terms: TrustTerms | undefined, policy: () => PeerPolicy): void {
     if (socket.listenerCount('secure') === 0) {
-      socket.disableRenegotiation()
+      refuseRenegotiation(socket)
       return
     }
     let leaf = socket.authorized ? leafOf(socket) : null

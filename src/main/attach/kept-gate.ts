@@ -2,7 +2,7 @@ import type tls from 'node:tls'
 
 import type { TrustTerms } from '../generation/trust-change.js'
 import { isOfOwnDomain } from './domain-gate.js'
-import { shutForeign } from './shut.js'
+import { refuseRenegotiation, shutForeign } from './shut.js'
 
 /*
  * A server that is detached, or whose engine is closed, keeps its context. With trust domains that context has the anchors of
@@ -14,7 +14,10 @@ const gates = new WeakMap<tls.Server, (socket: tls.TLSSocket) => void>()
 /** Checks the peers of a server by the trust domains of these terms, until {@link endKeptGate}. */
 export function keepGate(server: tls.Server, terms: TrustTerms): void {
   const gate = (socket: tls.TLSSocket) => {
-    if (!socket.destroyed && !isOfOwnDomain(socket, terms)) shutForeign(socket)
+    if (socket.destroyed) return
+    if (!isOfOwnDomain(socket, terms)) shutForeign(socket)
+    // A later handshake of TLS 1.2 could show another certificate, and this check would not see it.
+    else if (socket.getProtocol() === 'TLSv1.2') refuseRenegotiation(socket)
   }
   gates.set(server, gate)
   server.prependListener('secureConnection', gate)

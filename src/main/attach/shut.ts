@@ -1,3 +1,4 @@
+import { type EventEmitter, errorMonitor } from 'node:events'
 import type { TLSSocket } from 'node:tls'
 
 import { acceptingServer } from '../generation/native-context.js'
@@ -18,4 +19,16 @@ export function shutForeign(socket: TLSSocket): void {
     'the certificate of the client does not lead to an anchor of the trust domain in its SPIFFE ID'
   const error = Object.assign(new Error(message), { code: 'TRUST_DOMAIN' })
   acceptingServer(socket)?.emit('tlsClientError', error, socket)
+}
+
+/**
+ * Ends a connection of TLS 1.2 when its client renegotiates, which could change the certificate. `disableRenegotiation()` alone
+ * only emits an error: Node completes the renegotiation if the application ignores it.
+ */
+export function refuseRenegotiation(socket: TLSSocket): void {
+  socket.disableRenegotiation()
+  const emitter: EventEmitter = socket
+  emitter.on(errorMonitor, ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'ERR_TLS_RENEGOTIATION_DISABLED') socket.destroy()
+  })
 }

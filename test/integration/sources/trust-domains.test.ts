@@ -266,6 +266,27 @@ test('the example that compares SPIFFE IDs ends others, and does not fail when t
   assert.equal(await said(port, client), 'hello')
 })
 
+test('a client of a detached server cannot renegotiate, which could change its certificate unseen', async (t) => {
+  const engine = await engineWith(t, { requestCert: true })
+  const server = createEcho(engine.serverOptions())
+  const detach = engine.attach(server)
+  const port = await listen(t, server)
+  detach()
+  const socket = tls.connect({
+    ...materialOf(client),
+    port,
+    maxVersion: 'TLSv1.2',
+    rejectUnauthorized: false,
+  })
+  t.after(() => socket.destroy())
+  socket.on('error', () => {})
+  await once(socket, 'secureConnect')
+  const closed = once(socket.resume(), 'close')
+  socket.renegotiate({ rejectUnauthorized: false }, () => {})
+  await closed
+  assert.equal(await said(port, client), 'hello')
+})
+
 test('a thread of a fleet applies the same rule', async (t) => {
   const shared = shareEngine(await engineWith(t, { requestCert: true }))
   t.after(() => shared.close())

@@ -57,10 +57,13 @@ test('a client may not renegotiate where Node does not report the end of a reneg
   t.after(() => client.destroy())
   const [socket] = await accepted
   const failed = once(socket, 'error') as Promise<[NodeJS.ErrnoException]>
+  const closed = new Promise((resolve) => client.resume().on('close', resolve))
   client.on('error', () => {})
   client.renegotiate({ rejectUnauthorized: false }, () => {})
   const [{ code }] = await failed
   assert.equal(code, 'ERR_TLS_RENEGOTIATION_DISABLED')
+  // Also if the application does nothing about the error.
+  await closed
 })
 
 /** A gate, and a function that withdraws its initial trust. */
