@@ -37,6 +37,8 @@ if (MEMBER) {
 }
 const orders: Record<string, (engine: ReloadEngine) => Promise<unknown>> = {
   renew: async () => (await engine.reload()).outcome,
+  /** Only collects garbage. */
+  collect: async () => 'collected',
   // A server created late, from options returned early.
   late: async () => {
     const server = https.createServer(options)
