@@ -51,7 +51,7 @@ export interface ServingEngine extends AsyncDisposable {
   /**
    * TLS options for any client library: an object that is passed to the library once, and whose properties are those of the
    * generation in service whenever the library connects. Open connections do not change. `servername` and the check of the
-   * host name are left to the library. docs/outbound.md lists the libraries, and those that need `{ as: 'pem' }`.
+   * host name are left to the library. docs/outbound.md states which libraries it fits, and when `{ as: 'pem' }` is needed.
    *
    * Without `ca` or `caDir` the public roots are trusted. After `close()`, the last generation stays readable.
    * @throws ReloadError `CLOSED`, `OPTIONS_INVALID`, or `CONTEXT_REFUSED` for a certificate that is too weak for outgoing

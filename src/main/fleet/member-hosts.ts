@@ -53,6 +53,8 @@ export class MemberHosts {
       },
       { ...limits, timeoutMs: limits.timeoutMs + LONGER_MS },
     )
+    // The primary may have ended meanwhile.
+    if (this.#closed) this.#hosts.close()
     serving.sniHosts.onDemand = this.#hosts
   }
 
