@@ -2,13 +2,17 @@ import type { Problem } from '../../workers/base/problem.js'
 import type { Clock } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
 import { Backoff } from './backoff.js'
+import { OutageLog } from './outage-log.js'
 
 /** After this many failures without an answer in between, names are not requested until the next attempt is due. */
 const MAX_FAILURES = 3
 /** The longest delay that a source may ask for. */
 const LONGEST_ASKED_MS = 3_600_000
-/** Outages of a source that fails every now and then are logged at most this often. */
-const LOG_EVERY_MS = 60_000
+
+const TEXTS = {
+  begins: 'the source of hosts on demand does not answer; hosts in service stay',
+  ends: 'the source of hosts on demand answers again',
+}
 
 /** A query that may be made. `attempt` decides on the end of an outage. */
 export type Admission = 'query' | 'attempt'
@@ -18,24 +22,19 @@ export type Admission = 'query' | 'attempt'
  * delay. The outage is logged once, and its end with its length, for any number of names.
  */
 export class HostOutage {
-  readonly #source: string
   readonly #clock: Clock
-  readonly #logger: Logger
+  readonly #log: OutageLog
   readonly #backoff: Backoff
   #failures = 0
-  #sinceMs: number | null = null
   #sinceWallMs: number | null = null
   #problem: Problem | null = null
   /** When the next attempt is due; `null` while queries are not held back. */
   #retryAtMs: number | null = null
   #attempting = false
-  #isLogged = false
-  #loggedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(source: string, clock: Clock, logger: Logger, random?: () => number) {
-    this.#source = source
     this.#clock = clock
-    this.#logger = logger
+    this.#log = new OutageLog(source, clock, logger, TEXTS)
     this.#backoff = new Backoff(random)
   }
 
@@ -59,39 +58,24 @@ export class HostOutage {
 
   /** The source answered, with whatever it states about the name. */
   answered(): void {
-    const since = this.#sinceMs
     this.#failures = 0
     this.#backoff.succeeded()
-    this.#retryAtMs = this.#sinceMs = this.#sinceWallMs = this.#problem = null
+    this.#retryAtMs = this.#sinceWallMs = this.#problem = null
     this.#attempting = false
-    if (since === null || !this.#isLogged) return
-    const forMs = Math.round(this.#clock.monotonicMs() - since)
-    this.#logger.info({ source: this.#source, forMs }, 'the source of hosts on demand answers again')
+    this.#log.ended()
   }
 
   failed(admission: Admission, problem: Problem, retryAfterMs: number = 0): void {
     const nowMs = this.#clock.monotonicMs()
     this.#failures++
     this.#problem = problem
-    if (this.#sinceMs === null) {
-      this.#sinceMs = nowMs
-      this.#sinceWallMs = this.#clock.wallMs()
-      this.#isLogged = false
-    }
-    this.#log(nowMs, problem)
+    this.#sinceWallMs ??= this.#clock.wallMs()
+    this.#log.failed(problem)
     if (admission === 'attempt') this.#attempting = false
     // Queries that were under way when the outage began say nothing new about it.
     else if (this.#retryAtMs !== null) return
     if (admission === 'query' && this.#failures < MAX_FAILURES && retryAfterMs === 0) return
     this.#backoff.failed(Math.min(retryAfterMs, LONGEST_ASKED_MS))
     this.#retryAtMs = nowMs + (this.#backoff.delayMs as number)
-  }
-
-  #log(nowMs: number, { code, message }: Problem): void {
-    if (this.#isLogged || nowMs - this.#loggedAtMs < LOG_EVERY_MS) return
-    this.#isLogged = true
-    this.#loggedAtMs = nowMs
-    const fields = { source: this.#source, code, problem: message }
-    this.#logger.warn(fields, 'the source of hosts on demand does not answer; hosts in service stay')
   }
 }
