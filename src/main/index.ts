@@ -1,5 +1,6 @@
 export type { Problem, ProblemCode } from '../workers/base/problem.js'
 export { PROBLEM_CODES } from '../workers/base/problem.js'
+export type { PeerRule } from '../workers/formats/peer-rules.js'
 export type { EndKind } from '../workers/protocol/end-kinds.js'
 export type { MaterialEnd } from '../workers/protocol/ends.js'
 export type {
@@ -19,10 +20,12 @@ export type {
   HostFiles,
   LastGoodOptions,
   OnDemandOptions,
+  PeerOptions,
   ReloadEngineOptions,
   TicketOptions,
   WorkerOptions,
 } from './api/options.js'
+export type { PeerVerdict } from './api/peer-verdict.js'
 export type {
   EngineStatus,
   ReloadEngine,
@@ -64,6 +67,7 @@ export type {
   JournalStatus,
   OnDemandStatus,
   Recovery,
+  RefusedPeers,
   SkippedQuery,
   SourceStatus,
 } from './api/status.js'

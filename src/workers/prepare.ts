@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 
 import { changedPaths } from '../fingerprint/index.js'
 import { exact } from './base/exact.js'
+import { sharedBytes } from './base/shared-json.js'
 import { fileWarnings } from './file-warnings.js'
 import { scanHosts } from './hosts/scan-hosts.js'
 import { givenPassphrase, type Identity, readIdentities } from './judge/identity.js'
@@ -154,7 +155,7 @@ async function prepareSet(
   // A leaf-only renewal does not change the trust files, so they are not parsed.
   const known = served?.authorities ?? AuthorityList.of([])
   const isTrustServed = served && !task.fresh && !trustChanged(set, changed)
-  const blocks = isTrustServed ? null : readTrust(set, known, found)
+  const blocks = isTrustServed ? null : readTrust(set, known, found, task.sources.peerRules)
   if (blocks) judgeListSizes(blocks, task.limits, found)
   if (blocks) judgeLostAnchors(blocks, task, served, found)
   const trust = blocks?.facts ?? (served as ServedRecord).trust
@@ -178,8 +179,8 @@ async function prepareSet(
   // them.
   const kept = served && rolledBack?.materialDigest === read.materialDigest ? rolledBack : null
   if (kept && (sameTrust(kept, read) || sameTrust(served as ServedRecord, read))) {
-    const { authorities } = sameTrust(kept, read) ? kept : (served as ServedRecord)
-    return { kind: 'rolled-back', rolledBack: encodeRecord({ ...kept, ...read, authorities }) }
+    const { authorities, peerRules } = sameTrust(kept, read) ? kept : (served as ServedRecord)
+    return { kind: 'rolled-back', rolledBack: encodeRecord({ ...kept, ...read, authorities, peerRules }) }
   }
   const anchorsNamed = namedAnchors(blocks, set, known)
   const servable: Identity[] = []
@@ -196,6 +197,7 @@ async function prepareSet(
   const requesting = task.requestCert ? found : new Findings(task.force)
   const judged = newTrust && judgeTrust(newTrust, known, task, found, requesting)
   const authorities = judged ? AuthorityList.of(judged.authorities) : known
+  const peerRules = newTrust ? recordedRules(newTrust) : (served?.peerRules ?? null)
   // Without broken anchors, which only the checks leave out.
   const inForce = judged?.blocks ?? null
   const trustInForce = inForce?.facts ?? served?.trust ?? trust
@@ -215,7 +217,12 @@ async function prepareSet(
   }
   if (found.refused) return refuse()
   const record = kept
-    ? { ...(served as ServedRecord), ...trustPartOf({ ...read, trust: trustInForce }), authorities }
+    ? {
+        ...(served as ServedRecord),
+        ...trustPartOf({ ...read, trust: trustInForce }),
+        authorities,
+        peerRules,
+      }
     : {
         ...read,
         trust: trustInForce,
@@ -225,6 +232,7 @@ async function prepareSet(
           factsOf(one.chain, neededIn(one, anchorsNamed), staples[i]?.facts),
         ),
         authorities,
+        peerRules,
       }
   return {
     kind: 'prepared',
@@ -244,8 +252,12 @@ async function prepareSet(
     warnings: limitProblems(found.warnings),
     changed: kept && served ? changedPaths(served.trustFingerprint, read.trustFingerprint) : changed,
     diff: served && diffOf(served, record, kept ? null : (identities[0]?.chain[0] as X509Certificate)),
-    rolledBack: kept && encodeRecord({ ...kept, ...read, authorities }),
+    rolledBack: kept && encodeRecord({ ...kept, ...read, authorities, peerRules }),
   }
+}
+
+function recordedRules({ peerRules }: TrustBlocks): Uint8Array | null {
+  return peerRules ? sharedBytes(peerRules) : null
 }
 
 const IDENTITY_PART = rolesWhere(({ part }) => part === 'identity')

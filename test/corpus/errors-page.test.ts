@@ -9,7 +9,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type tls from 'node:tls'
+import tls from 'node:tls'
 import { MessageChannel } from 'node:worker_threads'
 
 import { systemClock } from '../../src/main/base/clock.js'
@@ -59,6 +59,7 @@ import * as key from './rows/key.js'
 import * as names from './rows/names.js'
 import * as ocsp from './rows/ocsp.js'
 import * as options from './rows/options.js'
+import * as peers from './rows/peers.js'
 import * as pkcs12 from './rows/pkcs12.js'
 import * as purpose from './rows/purpose.js'
 import * as reading from './rows/reading.js'
@@ -77,6 +78,7 @@ const topics = [
   pkcs12,
   purpose,
   reading,
+  peers,
   revocation,
   trust,
 ]
@@ -166,6 +168,22 @@ const elsewhere: Partial<Record<ProblemCode, (t: TestContext, site: Site) => Pro
     await engine.update({ ca: site.path('ca.pem'), requestCert: true })
     const [error] = (await refused) as [Error]
     return error.message
+  },
+  async PEER_NOT_ALLOWED(t, site) {
+    const engine = await openForPeers(t, site)
+    const server = createEcho(engine.serverOptions())
+    engine.attach(server)
+    const { certPem: cert, keyPem: key } = root.issue({ names: ['intern.example'] })
+    const refused = once(server, 'tlsClientError')
+    const client = tls.connect({ port: await listen(t, server), cert, key, rejectUnauthorized: false })
+    t.after(() => client.destroy())
+    client.on('error', () => {})
+    const [error] = (await refused) as [Error]
+    return error.message
+  },
+  async PEER_NOT_VERIFIED(t, site) {
+    const engine = await openForPeers(t, site)
+    return messageOf('PEER_NOT_VERIFIED', (await engine.admits(selfSigned().certPem)).problems)
   },
   async RUNTIME_UNSUPPORTED() {
     const support = { ...(await runtimeSupport()), name: 'Deno', version: '2.9.6' } as const
@@ -308,6 +326,16 @@ const TIMEOUT_MS = 4000
 /** Members answer within milliseconds, or not at all. */
 const MEMBER_TIMEOUT_MS = 1000
 
+async function openForPeers(t: TestContext, site: Site): Promise<ReloadEngine> {
+  rightPair(site)
+  site.write('ca.pem', root.certPem)
+  const peers = { allow: [{ dns: 'web.example' }] }
+  const trust = { ca: site.path('ca.pem'), requestCert: true, peers }
+  const engine = await startEngine({ ...pairOptions(site), ...trust, logger: recordingLogger() })
+  t.after(() => engine.close())
+  return engine
+}
+
 async function open(t: TestContext, site: Site, parts: EngineParts = {}): Promise<ReloadEngine> {
   const worker = { timeoutMs: TIMEOUT_MS }
   const engine = await startEngine({ ...pairOptions(site), worker, logger: recordingLogger() }, parts)
@@ -409,7 +437,14 @@ async function afterMember(
   t.after(() => port2.close())
   const send = (message: object) =>
     port2.postMessage({ certswap: 'default', version: MESSAGES_VERSION, message })
-  const report = { generation: 1, servers: 0, connections: {}, listeners: [], policies: [] }
+  const report = {
+    generation: 1,
+    servers: 0,
+    connections: {},
+    listeners: [],
+    policies: [],
+    refusedPeers: { PEER_NOT_ALLOWED: 0, TRUST_DOMAIN: 0 },
+  }
   let number = 0
   port2.on('message', ({ message }: { message: ToMember }) => {
     if (message.kind === 'stage') number = message.snapshot.generation.number

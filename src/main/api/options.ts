@@ -1,3 +1,4 @@
+import type { PeerRule } from '../../workers/formats/peer-rules.js'
 import type { ContextOptions, Policy } from '../../workers/protocol/material.js'
 import type { Logger } from '../base/logger.js'
 import type { MaterialSource } from './source.js'
@@ -47,6 +48,12 @@ export interface ReloadEngineOptions {
   readonly caDir?: string | readonly string[]
   /** PEM file(s) of certificate revocation lists; needs `ca` or `caDir`. */
   readonly crl?: string | readonly string[]
+  /**
+   * The only clients that may connect: those whose certificate has a name or key of a rule, in addition to its verification by
+   * `ca`. Needs `requestCert`. Other verified clients are disconnected at the end of the handshake (`PEER_NOT_ALLOWED`), before
+   * the application reads a byte. Without it, every verified client may connect.
+   */
+  readonly peers?: PeerOptions
   /** PEM file of Diffie-Hellman parameters, at least 1,024 bits. */
   readonly dhparam?: string
   /**
@@ -128,6 +135,9 @@ export interface ReloadEngineOptions {
    */
   readonly logger?: Logger
 }
+
+/** Rules about clients, or the JSON file of them, `{ "allow": [...] }`, which is reloaded like a certificate. 1 to 100000 rules. */
+export type PeerOptions = { readonly allow: readonly PeerRule[] } | { readonly file: string }
 
 /** The pair of one host: paths of PEM files. */
 export interface HostFiles {

@@ -10,6 +10,7 @@ import type {
   JournalStatus,
   OnDemandStatus,
   Recovery,
+  RefusedPeers,
   SourceStatus,
 } from './status.js'
 
@@ -77,6 +78,8 @@ export interface EngineStatus extends JournalStatus {
   readonly servers: number
   /** Live connections of attached servers, by the number of the generation that accepted them. */
   readonly connections: Readonly<Record<number, number>>
+  /** Includes members of the fleet, by their last reports. */
+  readonly refusedPeers: RefusedPeers
   /**
    * Members of the fleet, including evicted ones. `connections` includes theirs; those of an evicted member are never counted
    * for the current generation.
@@ -130,7 +133,7 @@ export interface RollbackOptions {
    */
   readonly generation?: number
   /**
-   * Also restores the trust of that generation: trust anchors, revocation lists, `requestCert`, `rejectUnauthorized`,
+   * Also restores the trust of that generation: trust anchors, revocation lists, `peers`, `requestCert`, `rejectUnauthorized`,
    * `tls.allowPartialTrustChain`, the ticket secret, and the paths of `ca`, `caDir` and `crl`. Otherwise the trust in force
    * is kept, so that a rollback never accepts a revoked certificate or a removed CA again.
    * @defaultValue `false`

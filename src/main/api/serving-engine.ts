@@ -1,8 +1,10 @@
+import type { X509Certificate } from 'node:crypto'
 import type https from 'node:https'
 import type { Socket } from 'node:net'
 import type tls from 'node:tls'
 
 import type { ClientOptionsForm, ContextClientOptions, PemClientOptions } from './client-options.js'
+import type { PeerVerdict } from './peer-verdict.js'
 import type { NamedFacts } from './result.js'
 import type { ServerExtra } from './server-extra.js'
 
@@ -41,6 +43,14 @@ export interface ServingEngine extends AsyncDisposable {
    * @throws ReloadError `CLOSED`
    */
   distrusted(connections: Iterable<tls.TLSSocket>): Promise<Set<tls.TLSSocket>>
+  /**
+   * Whether a client with this certificate may connect now, and every reason why not: its dates and its purpose, the trust anchors
+   * and revocation lists, and the rules of the option `peers`. Give PEM, DER or an object of Node; in PEM, the intermediates that
+   * the client sends follow its certificate. At most 32 certificates and 100 KiB. The strength of keys and signatures is not
+   * judged: OpenSSL does so in the handshake.
+   * @throws ReloadError `OPTIONS_INVALID` for anything but a certificate, or `CLOSED`.
+   */
+  admits(certificate: string | Uint8Array | X509Certificate): Promise<PeerVerdict>
   /**
    * The current certificate and trust for an outgoing connection: `tls.connect({ secureContext: engine.secureContext() })`.
    * Call it for each connection. Without `ca` or `caDir` the public roots are trusted, as in any client: never pass it to a

@@ -79,6 +79,12 @@ export interface OnDemandStatus {
   readonly evicted: number
 }
 
+/**
+ * Number of verified clients that were refused since the start, by reason. `PEER_NOT_ALLOWED`: no rule of the option `peers` names
+ * them. `TRUST_DOMAIN`: their certificate leads to an anchor of another trust domain than its own.
+ */
+export type RefusedPeers = Readonly<Record<'PEER_NOT_ALLOWED' | 'TRUST_DOMAIN', number>>
+
 /** The end of an outage. */
 export interface Recovery {
   readonly failedSince: string

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import tls from 'node:tls'
 
 import type { ClientOptionsForm, ContextClientOptions, PemClientOptions } from '../api/client-options.js'
+import type { PeerVerdict } from '../api/peer-verdict.js'
 import type { NamedFacts } from '../api/result.js'
 import type { ServerExtra } from '../api/server-extra.js'
 import type { Detach, ServingEngine } from '../api/serving-engine.js'
@@ -10,6 +11,7 @@ import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { Worker } from '../threads/pool.js'
+import { admits, type GivenCertificate } from './admits.js'
 import { contextClientOptions, type IdentityCheck, pemClientOptions } from './client-options.js'
 import { distrusted } from './distrusted.js'
 import { foreignServer, RenewingAgent } from './renewing-agent.js'
@@ -51,6 +53,7 @@ export abstract class BaseEngine implements ServingEngine {
   attach(server: tls.Server): Detach {
     const { logger } = this.#parts
     const serving = this.#open()
+    serving.refusals.logTo(logger)
     const detach = serving.attach(server, (error) => reportUnservable(logger, error))
     const why = serving.overrides.whyHostsAreNotShown(server)
     if (why !== null) logger.warn({ hosts: serving.snapshot.hosts.byId.size }, why)
@@ -73,6 +76,15 @@ export abstract class BaseEngine implements ServingEngine {
     const trust = this.#open().trust()
     const { clock, logger } = this.#parts
     return await distrusted(connections, trust, { worker: this.#parts.worker(), clock, logger })
+  }
+
+  async admits(certificate: GivenCertificate): Promise<PeerVerdict> {
+    const serving = this.#open()
+    const { clock, logger } = this.#parts
+    return await admits(certificate, serving, {
+      ...{ worker: this.#parts.worker(), clock, logger },
+      nowMs: clock.wallMs(),
+    })
   }
 
   secureContext(): tls.SecureContext {

@@ -87,5 +87,6 @@ function sharedTrust(trust: Omit<JudgePeersTask, 'chains'>): Omit<JudgePeersTask
     authorities: trust.authorities && sharedCopy(trust.authorities),
     formerAuthorities: trust.formerAuthorities && sharedCopy(trust.formerAuthorities),
     revocationLists: trust.revocationLists.map(sharedCopy),
+    ...(trust.peerRules && { peerRules: sharedCopy(trust.peerRules) }),
   }
 }

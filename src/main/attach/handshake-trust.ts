@@ -16,12 +16,13 @@ import {
 } from '../generation/native-context.js'
 import type { TrustTerms } from '../generation/trust-change.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import { isOfOwnDomain } from './domain-gate.js'
 import { endKeptGate, keepGate } from './kept-gate.js'
+import { judgesPeers, peerRefusal } from './peer-gate.js'
+import type { PeerRefusals } from './peer-refusals.js'
 import { leafOf } from './presented-chain.js'
 import { acceptsUnverified, correctAuthorized } from './resumed-authorization.js'
 import type { ServedState } from './served-state.js'
-import { refuseRenegotiation, shut, shutForeign } from './shut.js'
+import { refuseRenegotiation, shut, shutRefused } from './shut.js'
 import { trustWithdrawn } from './sni.js'
 
 interface Pending {
@@ -39,19 +40,21 @@ interface Pending {
  *   before the server was attached, under the application's own trust;
  * - a TLS 1.2 connection that was admitted earlier may not renegotiate, which would be a new handshake under the old trust.
  *
- * With trust domains, a connection whose peer is not verified by its own domain is closed at the end of its handshake, also
- * when it resumes a session. This also holds after the server is detached.
+ * A connection whose peer is not verified by its own trust domain, or not named by the rules about peers, is closed at the end
+ * of its handshake, also when it resumes a session. This also holds after the server is detached.
  *
  * A TLS 1.2 client that was authorized by one certificate and renegotiates without it, or with another one, is disconnected:
  * the application has decided by the first certificate, and later changes of trust are judged by it too.
  */
 export class HandshakeTrust {
   readonly #current: () => ServedState
+  readonly #refusals: PeerRefusals
   /** Accepted connections whose handshake has not ended, by their raw stream. */
   readonly #pending = new Map<Duplex, Pending>()
 
-  constructor(current: () => ServedState) {
+  constructor(current: () => ServedState, refusals: PeerRefusals) {
     this.#current = current
+    this.#refusals = refusals
   }
 
   /** Connections whose handshake has not ended. */
@@ -62,7 +65,7 @@ export class HandshakeTrust {
   /**
    * Watches the connections that a server accepts from now on. `peers` returns the peer policy of the server in a generation.
    *
-   * @returns a function that stops it. The server keeps its context; if that has trust domains, its peers are checked by them
+   * @returns a function that stops it. The server keeps its context; with trust domains or rules, its peers are checked by these
    * from then on, and the function returns `true`: their chains must still be recorded.
    */
   follow(server: tls.Server, peers: (state: ServedState) => PeerPolicy): () => boolean {
@@ -80,12 +83,12 @@ export class HandshakeTrust {
       server.off('connection', begin).off('secureConnection', admit)
       for (const [raw, pending] of this.#pending) if (pending.policy === policy) this.#pending.delete(raw)
       const terms = this.#current().contexts.termsFor(policy())
-      const hasDomains = terms.trust.domains !== undefined
-      if (hasDomains) keepGate(server, terms)
+      const hasGate = judgesPeers(terms.trust)
+      if (hasGate) keepGate(server, terms)
       // The server keeps the sessions that this Node version authorizes wrongly. Prepended last, to run before the gate.
       if (acceptsUnverified(policy()) && authorizesResumedWithoutCertificate())
         server.prependListener('secureConnection', correctAuthorized)
-      return hasDomains
+      return hasGate
     }
   }
 
@@ -121,19 +124,21 @@ export class HandshakeTrust {
     const peers = policy()
     if (!peers.requestCert) {
       // One that was authorized under an earlier policy.
-      this.#admitByDomain(socket, peers)
+      this.#refuseUnlessAllowed(socket, peers)
       return
     }
     if (this.#isWithdrawn(socket, terms, peers)) shut(socket, 'TRUST_WITHDRAWN')
     else if (acceptsUnverified(peers)) correctAuthorized(socket)
-    this.#admitByDomain(socket, peers)
+    this.#refuseUnlessAllowed(socket, peers)
     if (!socket.destroyed && socket.getProtocol() === 'TLSv1.2')
       this.#watchRenegotiation(socket, terms, policy)
   }
 
-  #admitByDomain(socket: TLSSocket, peers: PeerPolicy): void {
-    if (socket.destroyed || isOfOwnDomain(socket, this.#current().contexts.termsFor(peers))) return
-    shutForeign(socket)
+  #refuseUnlessAllowed(socket: TLSSocket, peers: PeerPolicy): void {
+    const refusal = socket.destroyed ? null : peerRefusal(socket, this.#current().contexts.termsFor(peers))
+    if (!refusal) return
+    this.#refusals.note(refusal, socket)
+    shutRefused(socket, refusal)
   }
 
   /**

@@ -18,5 +18,6 @@ export function judgedTrust(
     revocationLists: trust.revocationLists,
     partialChain: options.context.allowPartialTrustChain ?? false,
     ...(trust.domains && { domains: trust.domains }),
+    ...(trust.peerRules && { peerRules: trust.peerRules }),
   }
 }

@@ -1,21 +1,22 @@
 import type tls from 'node:tls'
 
 import type { TrustTerms } from '../generation/trust-change.js'
-import { isOfOwnDomain } from './domain-gate.js'
-import { refuseRenegotiation, shutForeign } from './shut.js'
+import { peerRefusal } from './peer-gate.js'
+import { refuseRenegotiation, shutRefused } from './shut.js'
 
 /*
- * A server that is detached, or whose engine is closed, keeps its context. With trust domains that context has the anchors of
- * all of them, so the check of each peer by its own domain must stay with the server too.
+ * A server that is detached, or whose engine is closed, keeps its context. That context knows neither trust domains nor rules
+ * about peers, so their check must stay with the server too.
  */
 
 const gates = new WeakMap<tls.Server, (socket: tls.TLSSocket) => void>()
 
-/** Checks the peers of a server by the trust domains of these terms, until {@link endKeptGate}. */
+/** Checks the peers of a server by these terms, until {@link endKeptGate}. */
 export function keepGate(server: tls.Server, terms: TrustTerms): void {
   const gate = (socket: tls.TLSSocket) => {
     if (socket.destroyed) return
-    if (!isOfOwnDomain(socket, terms)) shutForeign(socket)
+    const refusal = peerRefusal(socket, terms)
+    if (refusal) shutRefused(socket, refusal)
     // A later handshake of TLS 1.2 could show another certificate, and this check would not see it.
     else if (socket.getProtocol() === 'TLSv1.2') refuseRenegotiation(socket)
   }

@@ -4,6 +4,7 @@ import type tls from 'node:tls'
 import type { PreparedTrust } from '../../workers/protocol/prepare.js'
 import { authorizesResumedWithoutCertificate, hasPeerCertificate } from '../generation/native-context.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
+import { judgesPeers } from './peer-gate.js'
 
 /*
  * Before nodejs/node#64677, a client without a certificate was `authorized: false` after a full TLS 1.3 handshake and
@@ -30,15 +31,15 @@ export function correctAuthorized(socket: tls.TLSSocket): void {
  * Options of a server that may never be attached, so that `correctAuthorized` may never run there: on an affected Node
  * version, they disable session tickets for this policy. `attach()` sets a context with tickets.
  *
- * With trust domains, a server that is not attached accepts no client certificate and resumes no session of another server,
- * because it does not check that each peer is verified by its own domain.
+ * With trust domains or rules about peers, a server that is not attached accepts no client certificate and resumes no session
+ * of another server, because it does not check the peers.
  */
 export function optionsBeforeAttach(
   options: tls.SecureContextOptions,
   peers: PeerPolicy,
-  { domains }: Pick<PreparedTrust, 'domains'>,
+  trust: PreparedTrust,
 ): tls.SecureContextOptions {
-  const own = domains !== undefined && peers.requestCert ? withoutTrust(options) : options
+  const own = judgesPeers(trust) && peers.requestCert ? withoutTrust(options) : options
   if (!acceptsUnverified(peers) || !authorizesResumedWithoutCertificate()) return own
   return { ...own, secureOptions: (own.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
 }

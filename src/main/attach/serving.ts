@@ -16,6 +16,7 @@ import { HostContexts } from '../generation/host-contexts.js'
 import { sniCallbackOf } from '../generation/native-context.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { freeInTurns } from '../generation/retired-contexts.js'
+import { stagePeerRules } from '../generation/rules-of-trust.js'
 import type { SliceGauge } from '../generation/slices.js'
 import { SpareContexts } from '../generation/spare-contexts.js'
 import { TicketKeys } from '../generation/ticket-keys.js'
@@ -28,6 +29,7 @@ import { HandshakeTrust } from './handshake-trust.js'
 import type { HostsOnDemand } from './hosts-on-demand.js'
 import { judgedTrust } from './judged-trust.js'
 import { OverrideReport } from './override-report.js'
+import { PeerRefusals } from './peer-refusals.js'
 import type { ClientIdentity } from './renewing-agent.js'
 import { optionsBeforeAttach } from './resumed-authorization.js'
 import { assertAnchorsConfigured, assertServable } from './servable-trust.js'
@@ -52,6 +54,7 @@ export class Serving {
   readonly connections: ConnectionGenerations
   readonly tickets: TicketKeys
   readonly stapling: Stapling
+  readonly refusals: PeerRefusals
   /** Changes that the application makes to attached servers. */
   readonly overrides: OverrideReport = new OverrideReport(this)
   readonly #handshakeTrust: HandshakeTrust
@@ -71,7 +74,8 @@ export class Serving {
   constructor({ hostCacheSize, tickets }: FixedOptions, clock: Clock, ticketSecret?: Uint8Array) {
     this.sniHosts = { contexts: new HostContexts(hostCacheSize, clock), onDemand: null }
     this.connections = new ConnectionGenerations(() => this.snapshot.generation.number)
-    this.#handshakeTrust = new HandshakeTrust(() => this.#state)
+    this.refusals = new PeerRefusals(clock)
+    this.#handshakeTrust = new HandshakeTrust(() => this.#state, this.refusals)
     this.stapling = new Stapling(() => this.snapshot, clock)
     this.servers = new AttachedServers(this.#pinned, this.connections, this.#handshakeTrust, this.stapling)
     this.#spares = new SpareContexts(clock)
@@ -112,6 +116,7 @@ export class Serving {
     reuse: GenerationContexts | null = null,
   ): Promise<ServedState> {
     this.#assertServable(snapshot)
+    await stagePeerRules(snapshot.material.trust, gauge)
     const contexts = reuse ?? new GenerationContexts(snapshot, this.tickets)
     const missing = () => this.servers.policiesUnder(snapshot.options).filter((peers) => !contexts.has(peers))
     for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {
@@ -163,8 +168,7 @@ export class Serving {
 
   /** Undoes a commit. */
   revert(before: ServedState): void {
-    const next = this.#swap(before)
-    this.#free(next.contexts)
+    this.#free(this.#swap(before).contexts)
   }
 
   /** Frees the previous generation, or keeps it for a rollback. Called once the commit can no longer be undone. */

@@ -2,23 +2,27 @@ import { type EventEmitter, errorMonitor } from 'node:events'
 import type { TLSSocket } from 'node:tls'
 
 import { acceptingServer } from '../generation/native-context.js'
+import type { PeerRefusal } from './peer-gate.js'
 
 /** Closes a connection before the application reads a byte of it or treats it as authorized. */
-export function shut(socket: TLSSocket, why: 'TRUST_WITHDRAWN' | 'TRUST_DOMAIN'): void {
+export function shut(socket: TLSSocket, why: 'TRUST_WITHDRAWN' | PeerRefusal['code']): void {
   Object.assign(socket, { authorized: false, authorizationError: why })
   socket.destroy()
 }
 
 /**
- * Closes a connection whose peer its own trust domain has not verified. The server emits `tlsClientError`, as for a handshake
- * that fails: otherwise the refusal would be visible to the client only.
+ * Closes a connection whose verified peer may not connect. The server emits `tlsClientError`, as for a handshake that fails:
+ * otherwise the refusal would be visible to the client only.
  */
-export function shutForeign(socket: TLSSocket): void {
-  shut(socket, 'TRUST_DOMAIN')
-  const message =
-    'the certificate of the client does not lead to an anchor of the trust domain in its SPIFFE ID'
-  const error = Object.assign(new Error(message), { code: 'TRUST_DOMAIN' })
+export function shutRefused(socket: TLSSocket, { code, peer }: PeerRefusal): void {
+  shut(socket, code)
+  const error = Object.assign(new Error(`the client ${peer} is refused: ${REASONS[code]}`), { code })
   acceptingServer(socket)?.emit('tlsClientError', error, socket)
+}
+
+const REASONS: Readonly<Record<PeerRefusal['code'], string>> = {
+  TRUST_DOMAIN: 'its certificate does not lead to an anchor of the trust domain in its SPIFFE ID',
+  PEER_NOT_ALLOWED: 'no rule in `peers` names it',
 }
 
 /**

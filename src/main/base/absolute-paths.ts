@@ -25,6 +25,7 @@ export function withAbsolutePaths<T extends object>(options: T, base?: string): 
     hosts: (value) =>
       isRecord(value) ? mapValues(value, (files) => mapValues(files, file)) : each(value, pattern),
     tickets: (value) => mapNamed(value, 'secretFile', file),
+    peers: (value) => mapNamed(value, 'file', file),
   }
   for (const { name, kind } of MATERIAL_ROWS) if (name in given) changed[name] = absoluteIn[kind](given[name])
   for (const name of ['dir', 'keyFile'])

@@ -89,6 +89,8 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   CRL_NOT_YET_VALID: files('compare the clock of this machine with that of the CA'),
   CRL_MISSING: files('add a revocation list of the CA, an empty one if nothing is revoked'),
   CRL_UNUSABLE: files('fetch the complete revocation list of the CA'),
+  PEERS_INVALID: files('correct the file of peers at the place that the message names'),
+  PEERS_EMPTY: files('name at least one peer, or remove the option `peers`'),
   OCSP_INVALID: files('run the command that the message names, or fetch the OCSP response again'),
   OCSP_MISMATCH: files('fetch an OCSP response for the certificate that is in place'),
   OCSP_REVOKED: files('replace the certificate: its CA has revoked it'),
@@ -118,6 +120,10 @@ export const ADVICE: Readonly<Record<ProblemCode, Advice>> = {
   ),
   SERVER_OVERRIDDEN: listeners(
     'leave certificates, SNI contexts and ticket keys of attached servers to the engine',
+  ),
+  PEER_NOT_ALLOWED: caller('add a rule to `peers` if this client should be allowed'),
+  PEER_NOT_VERIFIED: caller(
+    'compare the issuer of the client with `ca`, and its serial number with the revocation lists; give its intermediates too',
   ),
   TRUST_WITHDRAWN: caller('nothing: the client may connect again'),
   GENERATION_UNKNOWN: caller('roll back to one of the generations in the message'),

@@ -6,8 +6,9 @@
  * - `passphrase`: the passphrase itself, or `{ file }`
  * - `hosts`: patterns, or an object of files by server name
  * - `tickets`: an object with the member `secretFile`
+ * - `peers`: `{ allow }` with the rules themselves, or `{ file }`
  */
-export type MaterialKind = 'file' | 'files' | 'patterns' | 'passphrase' | 'hosts' | 'tickets'
+export type MaterialKind = 'file' | 'files' | 'patterns' | 'passphrase' | 'hosts' | 'tickets' | 'peers'
 
 /** Every option that locates material, with its kind. */
 export interface MaterialKinds {
@@ -18,6 +19,7 @@ export interface MaterialKinds {
   readonly ca: 'files'
   readonly caDir: 'patterns'
   readonly crl: 'files'
+  readonly peers: 'peers'
   readonly dhparam: 'file'
   readonly ocsp: 'file'
   readonly hosts: 'hosts'
@@ -87,6 +89,14 @@ const MATERIAL_OPTIONS: {
     kind: 'files',
     flag: { name: '--crl <path>', help: 'PEM file of revocation lists; may be repeated' },
     setting: 'crl',
+  },
+  peers: {
+    kind: 'peers',
+    flag: {
+      name: '--peers <path>',
+      help: 'JSON file of the only peers that may connect; needs --request-cert',
+    },
+    setting: 'peers_file',
   },
   dhparam: {
     kind: 'file',

@@ -173,6 +173,7 @@ function addCheck(program: Command): void {
     .description('validate files, or what a source delivers, as a start or a reload would, without a server')
     .option('--config <file>', CONFIG_HELP)
   addMaterial(command)
+    .option('--peer <path>', 'PEM file of a client certificate: whether this client may connect, and why not')
     .option('--json', 'print JSON')
     .action(async (flags: CheckFlags) => {
       const { check } = await import('./client/check.js')

@@ -100,10 +100,12 @@ export interface ProblemView {
   readonly file?: string
 }
 
-interface TrustView {
+export interface TrustView {
   readonly digest: string | null
   readonly authorities: number
   readonly revocation_lists: number
+  /** Number of rules about peers; `null` without the option. */
+  readonly peer_rules: number | null
 }
 
 export interface AttemptView {
@@ -158,6 +160,7 @@ function trustView({ trust }: Generation): TrustView {
     digest: trust.digest,
     authorities: trust.authorities,
     revocation_lists: trust.revocationLists,
+    peer_rules: trust.peerRules ?? null,
   }
 }
 
@@ -171,6 +174,8 @@ export function diffView(diff: MaterialDiff): object {
     key_type: diff.keyType,
     authorities_added: diff.authoritiesAdded,
     authorities_removed: diff.authoritiesRemoved,
+    peers_added: diff.peersAdded ?? [],
+    peers_removed: diff.peersRemoved ?? [],
     sessions_survive: diff.sessionsSurvive,
   }
 }

@@ -23,7 +23,7 @@ import type { Feed } from '../feed/feed.js'
 import type { OnDemand } from '../feed/open-on-demand.js'
 import { currentGeneration } from '../generation/generation.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
-import { connectionCounts } from '../reload/connection-counts.js'
+import { liveCounts } from '../reload/live-counts.js'
 import { isAutomatic, type PassMode } from '../reload/pass.js'
 import type { PassReport } from '../reload/pass-report.js'
 import { Reloader } from '../reload/reloader.js'
@@ -223,7 +223,7 @@ class Engine extends BaseEngine implements ReloadEngine {
       autoReloadInterval: this.autoReloadInterval,
       nextCheckInMs: this.#checks.dueInMs(),
       servers: this.#reloader.serving.servers.size,
-      connections: connectionCounts(this.#reloader.serving, members),
+      ...liveCounts(this.#reloader.serving, this.#reloader.fleet, members),
       members,
       ...this.#journal.status(),
     })

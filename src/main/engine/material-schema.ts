@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { MAX_RULES, peerRuleIn } from '../../workers/formats/peer-rules.js'
 import type { MaterialSources } from '../../workers/protocol/material.js'
 import {
   MATERIAL_ROWS,
@@ -19,6 +20,14 @@ const paths = z.union([path.transform((one) => [one]), z.array(path).min(1)], {
   error: 'expected a path or an array of paths',
 })
 
+/** A rule about peers, converted to its normal form. */
+const peerRule = z.unknown().transform((given, { issues }) => {
+  const read = peerRuleIn(given)
+  if ('rule' in read) return read.rule
+  issues.push({ code: 'custom', input: given, message: read.expected })
+  return z.NEVER
+})
+
 /** Validation and conversion by kind, except `hosts` and `tickets`, which hold more than paths. */
 const FIELDS = {
   file: path.optional(),
@@ -27,6 +36,13 @@ const FIELDS = {
   passphrase: z
     .union([z.string().min(1), z.strictObject({ file: path })], { error: 'expected a string or { file }' })
     .optional(),
+  peers: z
+    .strictObject({ allow: z.array(peerRule).min(1).max(MAX_RULES).optional(), file: path.optional() })
+    .refine(({ allow, file }) => (allow === undefined) !== (file === undefined), {
+      error: 'expected either `allow` or `file`',
+    })
+    .transform(({ allow, file }) => (allow ? { allow } : { file: file as string }))
+    .optional(),
 }
 
 interface Checked {
@@ -34,6 +50,7 @@ interface Checked {
   readonly files: string[] | undefined
   readonly patterns: string[] | undefined
   readonly passphrase: string | { readonly file: string } | undefined
+  readonly peers: { readonly allow: string[] } | { readonly file: string } | undefined
 }
 
 /** The validated values of the options that hold only paths. */
@@ -84,7 +101,7 @@ const SEVERAL_PAIRS =
 
 /** The material sources for the worker threads. */
 export function sourcesOf(
-  { cert = [], key = [], pfx, passphrase, ca, caDir, crl, dhparam, ocsp }: CheckedMaterial,
+  { cert = [], key = [], pfx, passphrase, ca, caDir, crl, peers, dhparam, ocsp }: CheckedMaterial,
   ticketSecret: string | undefined,
   source: string | null,
 ): MaterialSources {
@@ -95,6 +112,7 @@ export function sourcesOf(
     ca: ca ?? [],
     caDir: caDir ?? [],
     crl: crl ?? [],
+    peerRules: peers ?? null,
     dhparam: dhparam ?? null,
     ocsp: ocsp ?? null,
     ticketSecret: ticketSecret ?? null,

@@ -164,6 +164,8 @@ const schema = z
     if (value.requestCert && !hasAnchors) {
       refuse('requestCert', 'expected `ca` or `caDir` as well: the public roots are never silently trusted')
     }
+    if (value.peers && !value.requestCert)
+      refuse('peers', 'expected `requestCert: true` as well: it names clients by their certificates')
     if (value.crl && !hasAnchors) refuse('crl', 'expected `ca` or `caDir` as well')
     if (value.tls.minVersion === 'TLSv1.3' && value.tls.maxVersion === 'TLSv1.2') {
       refuse('tls', 'expected `minVersion` not to be above `maxVersion`')

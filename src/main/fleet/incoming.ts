@@ -33,6 +33,7 @@ const report = z.strictObject({
   connections: z.record(z.string().regex(/^\d{1,16}$/), number),
   listeners: z.array(listener).max(10_000),
   policies: z.array(z.strictObject({ requestCert: z.boolean(), rejectUnauthorized: z.boolean() })).max(100),
+  refusedPeers: z.strictObject({ PEER_NOT_ALLOWED: number, TRUST_DOMAIN: number }),
 })
 
 const problem = z.strictObject({

@@ -1,5 +1,6 @@
 import type { EvictedMember, MemberResult, MemberStatus } from '../api/members.js'
 import type { ReloadEngine } from '../api/reload-engine.js'
+import type { RefusedPeers } from '../api/status.js'
 import type { Serving } from '../attach/serving.js'
 import type { Listener } from '../attach/verify-targets.js'
 import type { Clock } from '../base/clock.js'
@@ -8,7 +9,7 @@ import type { Logger } from '../base/logger.js'
 import type { OnDemand } from '../feed/open-on-demand.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
-import type { EvictionReport, Fleet } from '../reload/fleet.js'
+import { type EvictionReport, type Fleet, NO_REFUSED_PEERS, sumOfRefused } from '../reload/fleet.js'
 import { admit } from './admit.js'
 import { answerHost } from './answer-host.js'
 import { Evictions } from './evictions.js'
@@ -45,6 +46,8 @@ export class LinkedFleet implements Fleet {
   readonly #turns = new Turns()
   readonly #evictions: Evictions
   readonly #transaction: FleetTransaction
+  /** Refused by members that have left. */
+  #refusedBefore: RefusedPeers = NO_REFUSED_PEERS
   #lastId = 0
   #closed = false
 
@@ -105,6 +108,11 @@ export class LinkedFleet implements Fleet {
 
   members(): readonly MemberStatus[] {
     return this.#byId().map((member) => member.status())
+  }
+
+  refusedPeers(): RefusedPeers {
+    const counts = [...this.#members].map(({ report }) => report.refusedPeers)
+    return sumOfRefused([this.#refusedBefore, ...counts])
   }
 
   listeners(): readonly Listener[] {
@@ -202,6 +210,7 @@ export class LinkedFleet implements Fleet {
   #leave(member: Member): void {
     member.left()
     if (!this.#members.delete(member)) return
+    this.#refusedBefore = sumOfRefused([this.#refusedBefore, member.report.refusedPeers])
     const { logger } = this.#parts
     logger.info({ member: member.id, memberPid: member.pid, members: this.#members.size }, 'member left')
   }

@@ -116,12 +116,13 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   }
 
   status(): JoinedStatus {
-    const { snapshot, servers, connections } = this.#transaction.serving
+    const { snapshot, servers, connections, refusals } = this.#transaction.serving
     return Object.freeze({
       state: this.#state,
       ...this.#life.status(snapshot),
       servers: servers.size,
       connections: connections.counts(),
+      refusedPeers: { ...refusals.counts },
     })
   }
 

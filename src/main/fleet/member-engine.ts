@@ -3,7 +3,7 @@ import type { Generation } from '../api/generation.js'
 import type { ReloadOptions } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'
 import type { ServingEngine } from '../api/serving-engine.js'
-import type { CurrentEnds, ExpiryNotice } from '../api/status.js'
+import type { CurrentEnds, ExpiryNotice, RefusedPeers } from '../api/status.js'
 
 /** Events of a joined engine. */
 export interface JoinedEvents {
@@ -49,6 +49,8 @@ export interface JoinedStatus {
   readonly warnings: readonly Problem[]
   readonly servers: number
   readonly connections: Readonly<Record<number, number>>
+  /** Those of this process or thread. */
+  readonly refusedPeers: RefusedPeers
 }
 
 /** The engine of a member: serves the certificates that the primary prepares, and reads no files itself. */

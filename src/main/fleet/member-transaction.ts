@@ -166,6 +166,7 @@ export class MemberTransaction {
       listeners: serving.servedListeners().map(({ listener }) => listener),
       servers,
       policies,
+      refusedPeers: serving.refusals.counts,
     }
   }
 
@@ -188,7 +189,12 @@ export class MemberTransaction {
     return {
       generation: wire.generation,
       material: materialOf(wire, before),
-      record: { head: new Uint8Array(), trust: new Uint8Array(), authorities: new Uint8Array() },
+      record: {
+        head: new Uint8Array(),
+        trust: new Uint8Array(),
+        authorities: new Uint8Array(),
+        peerRules: null,
+      },
       hosts: moved ? await runInSlices(table.after(hosts, wire.removedHosts, claims), this.#gauge) : table,
       hostsRecord: null,
       options: keptOptions(wire.options, served?.options),

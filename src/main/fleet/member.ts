@@ -1,6 +1,7 @@
 import type { Problem } from '../../workers/base/problem.js'
 import type { EvictedMember, MemberEviction, MemberStatus } from '../api/members.js'
 import type { ReloadEngine } from '../api/reload-engine.js'
+import { NO_REFUSED_PEERS } from '../reload/fleet.js'
 import type { Link } from './link.js'
 import type { MemberReport, ToMember, ToPrimary } from './messages.js'
 
@@ -24,7 +25,10 @@ export class Member {
   readonly link: Link<ToMember>
   /** Whether it is being admitted, for the first time or after an eviction. */
   joining = false
-  #report: MemberReport = { generation: 0, servers: 0, connections: {}, listeners: [], policies: [] }
+  #report: MemberReport = {
+    ...{ generation: 0, servers: 0, connections: {}, listeners: [], policies: [] },
+    refusedPeers: NO_REFUSED_PEERS,
+  }
   #awaited: Awaited | null = null
   /** The last generation of which a part was sent, and the last one that was sent completely. */
   #begun = 0

@@ -4,6 +4,7 @@ import type { TrustDomains } from '../../workers/protocol/prepare.js'
 import type { Generation } from '../api/generation.js'
 import type { ReloadOptions } from '../api/reload-engine.js'
 import type { ReloadResult } from '../api/result.js'
+import type { RefusedPeers } from '../api/status.js'
 import type { Listener } from '../attach/verify-targets.js'
 import type { Host } from '../generation/host.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
@@ -13,7 +14,7 @@ import type { PeerPolicy } from '../generation/trust-identity.js'
  * Version of the messages below, incremented with every change of one of them. During an upgrade, a new member may run another
  * release than the primary, and neither must misinterpret the other's messages.
  */
-export const MESSAGES_VERSION = 5
+export const MESSAGES_VERSION = 6
 
 /** Distinguishes fleet messages from those of the application on the same channel. */
 export interface Envelope<Message> {
@@ -41,6 +42,7 @@ export interface WireTrust {
   readonly authorities: { readonly pem: Bytes; readonly ends: readonly number[] } | null
   readonly revocationLists: readonly Bytes[]
   readonly domains?: TrustDomains
+  readonly peerRules?: Bytes
   readonly ends: {
     readonly anchors: number
     readonly dates: readonly number[]
@@ -122,6 +124,7 @@ export interface MemberReport {
   readonly listeners: readonly Listener[]
   /** Policies of its servers that do not follow the engine's options. */
   readonly policies: readonly PeerPolicy[]
+  readonly refusedPeers: RefusedPeers
 }
 
 /** Bytes, or Base64 text if the channel carries JSON. */

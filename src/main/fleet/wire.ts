@@ -92,7 +92,7 @@ function wirePair(pair: PreparedPair, asText: boolean): WirePair {
 }
 
 function wireTrust(
-  { authorities, revocationLists, domains, ends, problems }: PreparedTrust,
+  { authorities, revocationLists, domains, peerRules, ends, problems }: PreparedTrust,
   asText: boolean,
 ): WireTrust {
   const pack = packer(asText)
@@ -100,6 +100,7 @@ function wireTrust(
     authorities: authorities && { pem: pack(authorities.pem), ends: [...authorities.ends] },
     revocationLists: revocationLists.map(pack),
     ...(domains && { domains }),
+    ...(peerRules && { peerRules: pack(peerRules) }),
     ends: { anchors: ends.anchors, dates: [...ends.dates], labels: pack(ends.labels) },
     problems,
   }
@@ -119,11 +120,19 @@ function convertParts<From, To>(pair: Parts<From>, convert: (part: From) => To):
   return Object.fromEntries(parts) as unknown as Parts<To>
 }
 
-function trustOf({ authorities, revocationLists, domains, ends, problems }: WireTrust): PreparedTrust {
+function trustOf({
+  authorities,
+  revocationLists,
+  domains,
+  peerRules,
+  ends,
+  problems,
+}: WireTrust): PreparedTrust {
   return {
     authorities: authorities && { pem: bytesOf(authorities.pem), ends: Uint32Array.from(authorities.ends) },
     revocationLists: revocationLists.map(bytesOf),
     ...(domains && { domains }),
+    ...(peerRules && { peerRules: bytesOf(peerRules) }),
     ends: {
       anchors: ends.anchors,
       dates: Float64Array.from(ends.dates),

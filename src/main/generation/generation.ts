@@ -57,9 +57,9 @@ export function coversName(
   return certificates.some(({ names }) => names.includes(name) || names.includes(wildcardOf(name)))
 }
 
-/** Whether a problem is about trust anchors or revocation lists, not about served certificates. */
+/** Whether a problem is about trust anchors, revocation lists or rules about peers, not about served certificates. */
 export function concernsTrust({ code }: Problem): boolean {
-  return code.startsWith('CA_') || code.startsWith('CRL_')
+  return code.startsWith('CA_') || code.startsWith('CRL_') || code.startsWith('PEERS_')
 }
 
 /** Overwrites private keys that no context will be built from any more. */

@@ -1,5 +1,6 @@
 import type { ContextOptions } from '../../workers/protocol/material.js'
 import type { PreparedAuthorities, PreparedTrust, TrustDomains } from '../../workers/protocol/prepare.js'
+import { peerRulesOf } from './rules-of-trust.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /** The terms on which a server admits peers: everything that a trust identity is a hash of. */
@@ -16,6 +17,7 @@ export interface TrustTerms {
  * widens trust, or changes nothing:
  *
  * - trust anchors were added and none was removed, from the trust or from a trust domain;
+ * - rules about peers were added and none was removed, or all were removed;
  * - all revocation lists were removed, which disables the check of revocation. Any other change of the lists counts as
  *   shrinking: a list may name more certificates, and without a list OpenSSL refuses every client of its CA;
  * - `allowPartialTrustChain` was switched on;
@@ -31,6 +33,7 @@ export function trustShrank(before: TrustTerms, after: TrustTerms): boolean {
   return (
     anchorsRemoved(before.trust.authorities, after.trust.authorities) ||
     domainsShrank(before.trust.domains, after.trust.domains) ||
+    rulesShrank(before.trust, after.trust) ||
     listsShrank(before.trust.revocationLists, after.trust.revocationLists)
   )
 }
@@ -60,6 +63,13 @@ function domainsShrank(before: TrustDomains | undefined, after: TrustDomains | u
   return Object.entries(before).some(([domain, anchors]) =>
     anchors.some((anchor) => !kept.get(domain)?.has(anchor)),
   )
+}
+
+/** Without rules, every verified peer is admitted. */
+function rulesShrank(before: PreparedTrust, after: PreparedTrust): boolean {
+  const [was, is] = [peerRulesOf(before), peerRulesOf(after)]
+  if (is === null) return false
+  return was === null || !is.includes(was)
 }
 
 function listsShrank(before: readonly Uint8Array[], after: readonly Uint8Array[]): boolean {

@@ -36,6 +36,7 @@ export interface MetricFamilies {
   readonly controlRequests: Counter
   readonly members: Gauge
   readonly memberEvictions: Counter
+  readonly refusedPeers: Counter
   readonly logLinesDropped: Counter
   readonly callbackFailures: Counter
 }
@@ -150,6 +151,10 @@ export function createFamilies(registry: Registry, showStatus: () => void): Metr
       'state',
     ]),
     memberEvictions: counter('member_evictions_total', 'Evictions of members that did not answer in time.'),
+    refusedPeers: new Counter({
+      ...common('refused_peers_total', 'Verified clients that were refused, by code.', ['code']),
+      collect: showStatus,
+    }),
     controlRequests: counter('control_requests_total', 'Requests to the control server.', ['route', 'code']),
     logLinesDropped: new Counter({
       ...common(

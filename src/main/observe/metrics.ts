@@ -229,6 +229,12 @@ function showStatus(families: MetricFamilies, status: EngineStatus): void {
   for (const code of ALERTED_WARNINGS) families.warnings.set({ code }, 0)
   for (const { code } of status.warnings) families.warnings.inc({ code })
   showMembers(families, status)
+  showRefused(families, status)
+}
+
+function showRefused({ refusedPeers }: MetricFamilies, status: EngineStatus): void {
+  refusedPeers.reset()
+  for (const [code, count] of Object.entries(status.refusedPeers)) refusedPeers.inc({ code }, count)
 }
 
 function showMembers({ members }: MetricFamilies, status: EngineStatus): void {

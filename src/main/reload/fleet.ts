@@ -1,5 +1,6 @@
 import type { Problem } from '../../workers/base/problem.js'
 import type { MemberResult, MemberStatus } from '../api/members.js'
+import type { RefusedPeers } from '../api/status.js'
 import type { Listener } from '../attach/verify-targets.js'
 import type { Snapshot } from '../generation/generation.js'
 import type { PeerPolicy } from '../generation/trust-identity.js'
@@ -39,10 +40,23 @@ export interface Fleet {
   /** Makes every member restore the generation that it served before. */
   revert(): void
   members(): readonly MemberStatus[]
+  /** The clients that all members have refused, including members that have left. */
+  refusedPeers(): RefusedPeers
   /** Evicted members, including those that were evicted since the last call and have ended. */
   evictions(): EvictionReport
   /** Detaches the members, which keep their current certificates in service. */
   close(): void
+}
+
+export const NO_REFUSED_PEERS: RefusedPeers = { PEER_NOT_ALLOWED: 0, TRUST_DOMAIN: 0 }
+
+export function sumOfRefused(counts: readonly RefusedPeers[]): RefusedPeers {
+  const sum = { ...NO_REFUSED_PEERS }
+  for (const { PEER_NOT_ALLOWED, TRUST_DOMAIN } of counts) {
+    sum.PEER_NOT_ALLOWED += PEER_NOT_ALLOWED
+    sum.TRUST_DOMAIN += TRUST_DOMAIN
+  }
+  return sum
 }
 
 /** For an engine that is not shared. */
@@ -55,6 +69,7 @@ export const NO_FLEET: Fleet = {
   settle: () => {},
   revert: () => {},
   members: () => [],
+  refusedPeers: () => NO_REFUSED_PEERS,
   evictions: () => ({ problems: [], warnings: [] }),
   close: () => {},
 }

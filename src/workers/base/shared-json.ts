@@ -3,9 +3,13 @@
  * of size, and any worker thread can read them.
  */
 export function toSharedJson(value: unknown): Uint8Array<SharedArrayBuffer> {
-  const text = Buffer.from(JSON.stringify(value))
-  const shared = new Uint8Array(new SharedArrayBuffer(text.byteLength))
-  shared.set(text)
+  return sharedBytes(Buffer.from(JSON.stringify(value)))
+}
+
+/** A copy of bytes in shared memory. */
+export function sharedBytes(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
+  shared.set(bytes)
   return shared
 }
 

@@ -34,13 +34,18 @@ export function alternativeNamesOf(certificate: X509Certificate): AlternativeNam
 }
 
 function readNames(der: Uint8Array): AlternativeNames {
+  const names = alternativeNamesIn(der)
+  return { names, texts: names.map(nameText) }
+}
+
+/** {@link alternativeNamesOf} for the DER of a certificate, which is not parsed otherwise. @throws RangeError */
+export function alternativeNamesIn(der: Uint8Array): CertificateName[] {
   const [extension, another] = extensionsOf(der).filter(({ oid }) => oid === SUBJECT_ALT_NAME)
   if (another) throw new RangeError('the extension is duplicated')
-  if (!extension) return NONE
+  if (!extension) return []
   const value = contentOf(der, extension.value)
   const list = expectTag(value, assertDer(value), SEQUENCE)
-  const names = childrenOf(value, list).map((name) => nameIn(value, name))
-  return { names, texts: names.map(nameText) }
+  return childrenOf(value, list).map((name) => nameIn(value, name))
 }
 
 /** Tags of a GeneralName. */

@@ -40,6 +40,25 @@ export function printedName(der: Uint8Array, name: DerNode): string {
   return attributes.map((attribute) => printedAttribute(der, attribute)).join(', ')
 }
 
+/**
+ * The values of the common names in a Name, as text.
+ *
+ * @throws RangeError as {@link canonicalName}, and for a value that is no text.
+ */
+export function commonNamesIn(der: Uint8Array, name: DerNode): string[] {
+  const attributes = childrenOf(der, name).flatMap((rdn) => childrenOf(der, rdn))
+  return attributes.flatMap((attribute) => {
+    const [type, value] = childrenOf(der, attribute)
+    if (!type || !value) throw new RangeError('not an attribute of a name')
+    if (printedOid(der, type) !== COMMON_NAME) return []
+    const decode = DECODERS[value.tag]
+    if (!decode) throw new RangeError('a common name is no text')
+    return [decode(contentOf(der, value)).toString()]
+  })
+}
+
+const COMMON_NAME = '2.5.4.3'
+
 function printedAttribute(der: Uint8Array, attribute: DerNode): string {
   const [type, value] = childrenOf(der, attribute)
   if (!type || !value) throw new RangeError('not an attribute of a name')

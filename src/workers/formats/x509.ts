@@ -5,6 +5,7 @@ import {
   childrenOf,
   contentOf,
   type DerNode,
+  expectTag,
   isTime,
   nodeAt,
   oidOf,
@@ -12,7 +13,7 @@ import {
 import { BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE } from './der-tags.js'
 import { type Extension, extensionsIn } from './extensions.js'
 import { isEc, type KeyKind, publicKeyKindOf, RSA_PSS } from './key-kinds.js'
-import { canonicalName } from './name.js'
+import { canonicalName, commonNamesIn } from './name.js'
 
 /*
  * Fields of a certificate's DER that Node's X509Certificate does not expose on every supported version, or only by
@@ -43,6 +44,11 @@ export function canonicalSubjectOf(der: Uint8Array): string {
 /** The issuer as OpenSSL compares it, see {@link canonicalName}. */
 export function canonicalIssuerOf(der: Uint8Array): string {
   return canonicalName(der, nodesOf(der).issuer)
+}
+
+/** The common names in the subject, see {@link commonNamesIn}. */
+export function commonNamesOf(der: Uint8Array): string[] {
+  return commonNamesIn(der, nodesOf(der).subject)
 }
 
 /** The serial number's DER content in base64. */
@@ -91,6 +97,13 @@ export function unusualPointOf(der: Uint8Array): 'compressed' | 'hybrid' | null 
 /** Key and algorithm, DER content in base64. */
 export function publicKeyInfoOf(der: Uint8Array): string {
   return base64Of(der, nodesOf(der).publicKeyInfo)
+}
+
+/** The whole SubjectPublicKeyInfo as DER. */
+export function publicKeyDerOf(der: Uint8Array): Uint8Array {
+  const { subject, publicKeyInfo } = nodesOf(der)
+  // It follows the subject, so its tag and length begin there.
+  return der.subarray(subject.to, publicKeyInfo.to)
 }
 
 /** The key's bits without its algorithm. */
@@ -146,6 +159,21 @@ export function purposesOf(der: Uint8Array): string[] | null {
   if (!extension) return null
   const value = contentOf(der, extension.value)
   return childrenOf(value, assertDer(value)).map((purpose) => oidOf(value, purpose))
+}
+
+const KEY_USAGE = '2.5.29.15'
+
+/**
+ * The first byte of the key usage (RFC 5280, section 4.2.1.3: 0x80 is digitalSignature, 0x08 keyAgreement); `null` without one.
+ *
+ * @throws RangeError if it is malformed.
+ */
+export function keyUsageOf(der: Uint8Array): number | null {
+  const extension = extensionsOf(der).find(({ oid }) => oid === KEY_USAGE)
+  if (!extension) return null
+  const value = contentOf(der, extension.value)
+  // The first byte of a BIT STRING is the number of unused bits.
+  return contentOf(value, expectTag(value, assertDer(value), BIT_STRING))[1] ?? 0
 }
 
 export function extensionsOf(der: Uint8Array): Extension[] {

@@ -203,8 +203,9 @@ function sourcesOf(
   { cert, key, ocsp }: HostSource,
   passphrase: MaterialSources['passphrase'],
 ): MaterialSources {
-  const none = { pfx: null, ca: [], caDir: [], crl: [], dhparam: null, ticketSecret: null, source: null }
-  return { pairs: [{ cert, key }], passphrase, ocsp: ocsp ?? null, ...none }
+  const none = { pfx: null, dhparam: null, peerRules: null, ticketSecret: null, source: null }
+  const noTrust = { ca: [], caDir: [], crl: [] }
+  return { pairs: [{ cert, key }], passphrase, ocsp: ocsp ?? null, ...none, ...noTrust }
 }
 
 /** A host has delivered material if the task has it; otherwise its files. */

@@ -41,7 +41,8 @@ export interface PathRules {
   readonly maxSignatures: number
 }
 
-const LIVE: PathRules = { validAtMs: null, maxSignatures: MAX_SIGNATURES }
+/** The rules for live connections. */
+export const LIVE: PathRules = { validAtMs: null, maxSignatures: MAX_SIGNATURES }
 
 /**
  * Whether a path leads from a peer's certificate to a trust anchor without a revoked certificate, as OpenSSL finds one in a

@@ -8,10 +8,12 @@ import { pemHint, pkcs7Hint } from '../formats/pem-hints.js'
 import { nameEntryBytes, subjectOf } from '../formats/x509.js'
 import type { AuthorityFacts, AuthorityList } from '../parse/authorities.js'
 import { damagedCertificate, describe, isCertificateBlock } from '../parse/certificates.js'
+import { readPeerRules } from '../parse/peers.js'
 import type { AuthorityBlock, JudgedAuthority, TrustBlock, TrustBlocks } from '../parse/trust-blocks.js'
 import type { Findings } from '../problems/findings.js'
 import { markWork } from '../progress/progress.js'
 import type { TrustEnds } from '../protocol/ends.js'
+import type { MaterialSources } from '../protocol/material.js'
 import type { PreparedTrust, PrepareTask, TrustDomains } from '../protocol/prepare.js'
 import { type Role, rolesWhere, TRUST_ROLES } from '../protocol/roles.js'
 import { assertFilled } from '../read/emptiness.js'
@@ -19,9 +21,10 @@ import type { MaterialSet } from '../read/material-reader.js'
 import { anchorsInForce } from './anchors-in-force.js'
 import { judgeAuthorities } from './judge-authorities.js'
 import { judgeCrls } from './judge-crls.js'
+import { packRules, unpackRules } from './peer-rules.js'
 import { trustEndsOf } from './trust-ends.js'
 
-/** Whether a changed item is, or was, a trust anchor or revocation list. @param changed - the ids of changed items. */
+/** Whether a changed item is, or was, a part of the trust. @param changed - the ids of changed items. */
 export function trustChanged(set: MaterialSet, changed: readonly string[]): boolean {
   const idsOf = (roles: ReadonlySet<Role>) =>
     new Set([...roles].flatMap((role) => set.itemsOf(role).map(({ id }) => id)))
@@ -33,11 +36,18 @@ export function trustChanged(set: MaterialSet, changed: readonly string[]): bool
 const OTHER_ROLES = rolesWhere(({ trust }) => !trust)
 
 /**
- * The distinct blocks of the CA and CRL files. Finds `CA_EMPTY`, `CA_INVALID`, `CRL_INVALID` and `PEM_INVALID`.
+ * The distinct blocks of the CA and CRL files, and the rules about peers. Finds `CA_EMPTY`, `CA_INVALID`, `CRL_INVALID`,
+ * `PEM_INVALID`, `PEERS_INVALID` and `PEERS_EMPTY`.
  *
  * @param known anchors in service, whose subjects are not read again.
+ * @param rulesGiven the option `peers`.
  */
-export function readTrust(set: MaterialSet, known: AuthorityList, found: Findings): TrustBlocks {
+export function readTrust(
+  set: MaterialSet,
+  known: AuthorityList,
+  found: Findings,
+  rulesGiven: MaterialSources['peerRules'] = null,
+): TrustBlocks {
   const blocksOf = <T extends TrustBlock>(role: Role, read: (bytes: Buffer, path: string) => T[]) =>
     set.itemsOf(role).flatMap(({ id, bytes, domain }) => {
       const blocks = found.attempt(() => {
@@ -55,13 +65,33 @@ export function readTrust(set: MaterialSet, known: AuthorityList, found: Finding
   if (anchorPlaces.length > 0 && set.itemsOf('ca').length === 0) {
     found.refuse('CA_EMPTY', `${anchorPlaces.join(' ')} holds no CA file`, anchorPlaces[0])
   }
+  const rules = rulesIn(set, rulesGiven, found)
+  const peerRules = rules && exact(packRules(rules))
   const digests = [...authorities, ...revocationLists].map(({ digest }) => digest).sort()
-  // An anchor that moves to another domain changes the trust, and ends its sessions.
-  const parts = domains === null ? digests : [...digests, JSON.stringify(domains)]
-  const digest = digests.length > 0 ? hash('sha256', parts.join('\n')) : null
-  const counts = { authorities: authorities.length, revocationLists: revocationLists.length }
-  const facts = { digest, ...counts }
-  return { authorities, revocationLists, ...(domains && { domains }), facts }
+  // An anchor that moves to another domain changes the trust, and ends its sessions. So do other rules about peers.
+  const parts = [
+    ...digests,
+    ...(domains ? [JSON.stringify(domains)] : []),
+    ...(peerRules ? [`peers ${hash('sha256', peerRules)}`] : []),
+  ]
+  const facts = {
+    digest: parts.length > 0 ? hash('sha256', parts.join('\n')) : null,
+    authorities: authorities.length,
+    revocationLists: revocationLists.length,
+    ...(peerRules && { peerRules: unpackRules(peerRules).length }),
+  }
+  return { authorities, revocationLists, ...(domains && { domains }), ...(peerRules && { peerRules }), facts }
+}
+
+/** `null` without the option; empty after a problem. */
+function rulesIn(
+  set: MaterialSet,
+  given: MaterialSources['peerRules'],
+  found: Findings,
+): readonly string[] | null {
+  if (given === null || 'allow' in given) return given?.allow ?? null
+  const files = set.itemsOf('peers')
+  return files.flatMap(({ id, bytes }) => found.attempt(() => readPeerRules(bytes, id)) ?? [])
 }
 
 /** `null` if no item names a domain. In one order, so that equal domains have equal digests. */
@@ -122,7 +152,7 @@ export function withoutKnown(blocks: TrustBlocks, known: AuthorityList): TrustBl
 
 /** The trust as loaded by the main thread; for `problems`, see {@link PreparedTrust.problems}. */
 export function preparedTrust(
-  { authorities, revocationLists, domains }: TrustBlocks,
+  { authorities, revocationLists, domains, peerRules }: TrustBlocks,
   ends: TrustEnds,
   problems: readonly Problem[] = [],
 ): PreparedTrust {
@@ -136,6 +166,7 @@ export function preparedTrust(
     authorities: authorities.length === 0 ? null : { pem, ends: offsets },
     revocationLists: revocationLists.map((block) => exact(block.pem)),
     ...(domains && { domains }),
+    ...(peerRules && { peerRules }),
     ends,
     problems,
   }

@@ -2,12 +2,14 @@ import type { TrustFacts } from '../protocol/material.js'
 import type { TrustDomains } from '../protocol/prepare.js'
 import type { AuthorityFacts } from './authorities.js'
 
-/** Trust anchors and revocation lists as read from files, not yet parsed. */
+/** Trust anchors and revocation lists as read from files, not yet parsed, and the rules about peers. */
 export interface TrustBlocks {
   readonly authorities: readonly AuthorityBlock[]
   readonly revocationLists: readonly TrustBlock[]
   /** See `PreparedTrust.domains`. */
   readonly domains?: TrustDomains
+  /** See `PreparedTrust`. */
+  readonly peerRules?: Uint8Array
   readonly facts: TrustFacts
 }
 

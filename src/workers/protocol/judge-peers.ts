@@ -11,11 +11,15 @@ export interface PeerTrustParts {
   readonly partialChain: boolean
   /** Anchors by trust domain; absent if a peer may end at any anchor. */
   readonly domains?: TrustDomains
+  /** See `PreparedTrust`. */
+  readonly peerRules?: Uint8Array
 }
 
 /** Peers accepted earlier, to be checked against the trust now in force. */
 export interface JudgePeersTask extends PeerTrustParts {
   readonly chains: readonly PeerChain[]
+  /** The CAs must be valid at this time in milliseconds; absent if the time does not matter. */
+  readonly validAtMs?: number
 }
 
 /** The certificates with which a peer was accepted. */

@@ -8,6 +8,8 @@ export interface MaterialSources {
   /** Directories, or fast-glob patterns of files. */
   readonly caDir: readonly string[]
   readonly crl: readonly string[]
+  /** Which peers may connect: rules in normal form, or the file of them; `null` for every peer that is verified. */
+  readonly peerRules: { readonly allow: readonly string[] } | { readonly file: string } | null
   readonly dhparam: string | null
   /** File of an OCSP response for the leaf of the only pair. */
   readonly ocsp: string | null
@@ -95,6 +97,8 @@ export interface RecordBytes {
   readonly trust: Uint8Array
   /** The trust anchors. A renewal does not change them and keeps this part of the previous record. */
   readonly authorities: Uint8Array
+  /** The rules about peers, as in `PreparedTrust`; `null` without any. */
+  readonly peerRules: Uint8Array | null
 }
 
 /** Facts of one certificate; times are ISO 8601 in UTC. */
@@ -146,12 +150,14 @@ export interface ChainCertificate {
   readonly needed: boolean
 }
 
-/** Facts of the trust anchors and revocation lists. */
+/** Facts of the trust anchors, revocation lists and rules about peers. */
 export interface TrustFacts {
-  /** SHA-256 of all trust anchors and revocation lists, independent of order; `null` without any. */
+  /** SHA-256 of all anchors, lists and rules, independent of their order; `null` without any. */
   readonly digest: string | null
   readonly authorities: number
   readonly revocationLists: number
+  /** Number of rules about peers; absent without the option `peers`. */
+  readonly peerRules?: number
 }
 
 /**

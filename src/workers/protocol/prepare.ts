@@ -50,6 +50,9 @@ export interface MaterialDiff {
   /** Subjects of trust anchors. */
   readonly authoritiesAdded: readonly string[]
   readonly authoritiesRemoved: readonly string[]
+  /** Rules about peers, each with its kind: `uri spiffe://example.org/web`. Absent if none changed. */
+  readonly peersAdded?: readonly string[]
+  readonly peersRemoved?: readonly string[]
   /** Whether existing TLS sessions can be resumed: true exactly when no trust changed. */
   readonly sessionsSurvive: boolean
 }
@@ -67,7 +70,7 @@ export interface PreparedMaterial {
 /** The trust anchors of each SPIFFE trust domain: SHA-256 of their DER, in hex. */
 export type TrustDomains = Readonly<Record<string, readonly string[]>>
 
-/** The authorities trusted to verify peers, and the revocation lists. */
+/** The authorities trusted to verify peers, the revocation lists, and the rules about peers. */
 export interface PreparedTrust {
   /** `null` when the engine has none. */
   readonly authorities: PreparedAuthorities | null
@@ -77,6 +80,8 @@ export interface PreparedTrust {
    * anchors, and the main thread decides after the handshake.
    */
   readonly domains?: TrustDomains
+  /** The only peers that may connect, see `packRules`; absent if every verified peer may. */
+  readonly peerRules?: Uint8Array
   /** When each of them ends. */
   readonly ends: TrustEnds
   /**

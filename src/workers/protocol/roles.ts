@@ -10,6 +10,7 @@ export type Role =
   | 'ca'
   | 'domain-ca'
   | 'crl'
+  | 'peers'
   | 'dhparam'
   | 'ocsp'
   | 'ticket-secret'
@@ -28,7 +29,7 @@ interface RoleFacts {
   readonly secret: boolean
   /** Whether it contains the private key itself, so that other users must not be able to read it. */
   readonly privateKey: boolean
-  /** Whether it holds trust anchors or revocation lists, which are all read as of one moment. */
+  /** Whether it decides which peers are accepted: anchors, revocation lists, rules. All are read as of one moment. */
   readonly trust: boolean
   /** Whether the set can be served without it: an unreadable file is then a warning, unless the policy refuses it. */
   readonly optional: boolean
@@ -71,6 +72,7 @@ export const ROLES: Readonly<Record<Role, RoleFacts>> = {
   // that may verify any peer.
   'domain-ca': TRUST,
   crl: TRUST,
+  peers: TRUST,
   dhparam: { ...OWN, rule: 'content', secret: false },
   ocsp: { ...OWN, rule: 'content', secret: false, optional: true },
   'ticket-secret': { ...OWN, rule: 'stamp', secret: true, part: 'trust' },
@@ -84,5 +86,5 @@ export function rolesWhere(test: (facts: RoleFacts) => boolean): ReadonlySet<Rol
   return new Set((Object.keys(ROLES) as Role[]).filter((role) => test(ROLES[role])))
 }
 
-/** Files of trust anchors and revocation lists. */
+/** Files that decide which peers are accepted. */
 export const TRUST_ROLES: ReadonlySet<Role> = rolesWhere(({ trust }) => trust)

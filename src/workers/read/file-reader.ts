@@ -92,8 +92,9 @@ function isSame(before: Look | Problem[], after: Look | Problem[]): boolean {
   return samePathMarks(before.pathMarks, after.pathMarks)
 }
 
-function changing({ caDir, ca, crl }: MaterialSources): Problem {
-  const [path] = [...caDir, ...ca, ...crl] as [string]
+function changing({ caDir, ca, crl, peerRules }: MaterialSources): Problem {
+  const peers = peerRules && 'file' in peerRules ? [peerRules.file] : []
+  const [path] = [...caDir, ...ca, ...crl, ...peers] as [string]
   const message = `${path} was moved or changed during ${MAX_ATTEMPTS} consecutive reads; the next check reads it again`
   return { code: 'FILES_CHANGING', message, path }
 }

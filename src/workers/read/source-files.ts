@@ -30,7 +30,7 @@ export interface SourceListing {
   readonly files: readonly SourceFile[]
   /** Directories whose entries are trust files. */
   readonly directories: ReadonlySet<string>
-  /** Trust files that a link may lead to: those of `ca` and `crl`, and entries that are links. */
+  /** Trust files that a link may lead to: those named in the options, and entries that are links. */
   readonly linked: readonly string[]
 }
 
@@ -54,7 +54,7 @@ export function listSourceFiles(
 export function listSources(sources: MaterialSources, limits: PrepareTask['limits']): SourceListing {
   const files: SourceFile[] = []
   const directories = new Set<string>()
-  const linked = [...sources.ca, ...sources.crl]
+  const linked = [...sources.ca, ...sources.crl, ...peerFiles(sources)]
   const add = (role: Role, path: string, rule: FingerprintRule = ROLES[role].rule) => {
     files.push({ role, path, rule, maxBytes: limits[ROLES[role].limit] })
   }
@@ -74,10 +74,15 @@ export function listSources(sources: MaterialSources, limits: PrepareTask['limit
     if (!fastGlob.isDynamicPattern(source)) directories.add(source)
   }
   for (const path of sources.crl) add('crl', path)
+  for (const path of peerFiles(sources)) add('peers', path)
   if (sources.dhparam !== null) add('dhparam', sources.dhparam)
   if (sources.ocsp !== null) add('ocsp', sources.ocsp)
   if (sources.ticketSecret !== null) add('ticket-secret', sources.ticketSecret)
   return { files, directories, linked }
+}
+
+function peerFiles({ peerRules }: MaterialSources): string[] {
+  return peerRules && 'file' in peerRules ? [peerRules.file] : []
 }
 
 interface SourceEntry {

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 
 import { namesLost } from '../judge/judge.js'
+import { unpackRules } from '../judge/peer-rules.js'
 import type { AuthorityList } from '../parse/authorities.js'
 import type { CertificateFacts } from '../protocol/material.js'
 import type { MaterialDiff } from '../protocol/prepare.js'
@@ -21,9 +22,21 @@ export function diffOf(served: ServedRecord, next: ServedRecord, leaf: X509Certi
     keyType: { from: before.keyType, to: after.keyType },
     authoritiesAdded: sameTrust ? [] : missingSubjects(next.authorities, served.authorities),
     authoritiesRemoved: sameTrust ? [] : missingSubjects(served.authorities, next.authorities),
+    ...rulesDiff(served.peerRules, next.peerRules),
     // A different secret cannot decrypt existing tickets.
     sessionsSurvive: sameTrust && served.tickets === next.tickets,
   }
+}
+
+function rulesDiff(
+  served: Uint8Array | null,
+  next: Uint8Array | null,
+): Pick<MaterialDiff, 'peersAdded' | 'peersRemoved'> {
+  const [before, after] = [served, next].map((packed) => new Set(packed ? unpackRules(packed) : []))
+  const [was, is] = [before as Set<string>, after as Set<string>]
+  const peersAdded = [...is].filter((rule) => !was.has(rule))
+  const peersRemoved = [...was].filter((rule) => !is.has(rule))
+  return peersAdded.length + peersRemoved.length > 0 ? { peersAdded, peersRemoved } : {}
 }
 
 function missingSubjects(from: AuthorityList, than: AuthorityList): string[] {

@@ -27,6 +27,8 @@ export interface ServedRecord {
   /** Identifies the ticket secret without revealing it; `null` without one. */
   readonly tickets: string | null
   readonly authorities: AuthorityList
+  /** As in {@link RecordBytes}. */
+  readonly peerRules: Uint8Array | null
 }
 
 /** The entries of all files of a record. */
@@ -55,19 +57,26 @@ export function samePairs(one: PairsPart, other: PairsPart): boolean {
 
 export function encodeRecord({
   authorities,
+  peerRules,
   trustFingerprint,
   trust,
   tickets,
   ...head
 }: ServedRecord): RecordBytes {
   const trustPart: TrustPart = { trustFingerprint, trust, tickets }
-  return { head: toSharedJson(head), trust: toSharedJson(trustPart), authorities: authorities.packed }
+  return {
+    head: toSharedJson(head),
+    trust: toSharedJson(trustPart),
+    authorities: authorities.packed,
+    peerRules,
+  }
 }
 
-export function decodeRecord({ head, trust, authorities }: RecordBytes): ServedRecord {
+export function decodeRecord({ head, trust, authorities, peerRules }: RecordBytes): ServedRecord {
   return {
-    ...fromSharedJson<Omit<ServedRecord, 'authorities' | keyof TrustPart>>(head),
+    ...fromSharedJson<Omit<ServedRecord, 'authorities' | 'peerRules' | keyof TrustPart>>(head),
     ...fromSharedJson<TrustPart>(trust),
     authorities: AuthorityList.unpack(authorities),
+    peerRules,
   }
 }

@@ -10,7 +10,9 @@ import { test } from 'node:test'
 import tls, { type TLSSocket } from 'node:tls'
 
 import { HandshakeTrust } from '../../../src/main/attach/handshake-trust.js'
+import { PeerRefusals } from '../../../src/main/attach/peer-refusals.js'
 import type { ServedState } from '../../../src/main/attach/served-state.js'
+import { systemClock } from '../../../src/main/base/clock.js'
 import type { TrustTerms } from '../../../src/main/generation/trust-change.js'
 import { NO_TRUST_ENDS } from '../../../src/workers/protocol/ends.js'
 import { handshake } from '../../../support/clients/tls-client.js'
@@ -71,7 +73,7 @@ function gateOf() {
   let partial = true
   const terms: TrustTerms[] = [termsOf(true), termsOf(false)]
   const contexts = { termsFor: () => terms[partial ? 0 : 1] }
-  const gate = new HandshakeTrust(() => ({ contexts }) as unknown as ServedState)
+  const gate = new HandshakeTrust(() => ({ contexts }) as unknown as ServedState, new PeerRefusals(systemClock))
   const withdraw = () => {
     partial = false
   }

@@ -19,11 +19,13 @@ const VALUES = {
   passphrase: { file: 'a' },
   hosts: ['a'],
   tickets: { secretFile: 'a' },
+  peers: { file: 'a' },
 }
 
 test('every option of the table is an option of the engine', () => {
   for (const { name, kind } of MATERIAL_ROWS) {
-    const options = name === 'pfx' ? { pfx: 'a' } : { ...pair, ca: 'ca.pem', [name]: VALUES[kind] }
+    const needed = name === 'peers' ? { requestCert: true } : {}
+    const options = name === 'pfx' ? { pfx: 'a' } : { ...pair, ca: 'ca.pem', ...needed, [name]: VALUES[kind] }
     assert.doesNotThrow(() => resolveOptions(options), name)
   }
 })

@@ -204,7 +204,7 @@ test('the served certificates are returned with their facts, and with 304 to a c
   assert.equal(headers.etag, '"1"')
   assert.equal(json.generation, 1)
   assert.equal(json.trigger, 'start')
-  assert.deepEqual(json.trust, { digest: null, authorities: 0, revocation_lists: 0 })
+  assert.deepEqual(json.trust, { digest: null, authorities: 0, revocation_lists: 0, peer_rules: null })
   const [context] = json.contexts
   assert.equal(context.fingerprint256, first.fingerprint256)
   assert.equal(context.serial, first.serial)

@@ -66,6 +66,7 @@ function recordOf(
     certificates: [factsOf([leafOf(leaf)])],
     trust,
     authorities: AuthorityList.of(authorities),
+    peerRules: null,
   }
 }
 

@@ -15,6 +15,7 @@ const record: ServedRecord = {
   trust: { digest: null, authorities: 0, revocationLists: 0 },
   tickets: null,
   authorities: AuthorityList.of([authorityFactsOf({ digest: '0011', subject: 'CN=Zoë' })]),
+  peerRules: null,
 }
 
 test('a record survives encoding and decoding', () => {

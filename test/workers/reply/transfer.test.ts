@@ -100,7 +100,7 @@ function replyWith(material: PreparedReply['material']): PreparedReply {
     kind: 'prepared',
     material,
     rolledBack: null,
-    record: { head: exact('{}'), trust: exact('{}'), authorities: exact('[]') },
+    record: { head: exact('{}'), trust: exact('{}'), authorities: exact('[]'), peerRules: null },
     certificates: [],
     trust: { digest: null, authorities: 0, revocationLists: 0 },
     warnings: [],

@@ -15,18 +15,30 @@ import { createReloadEngine } from '../../engine/engine.js'
 import { CommandError, EXIT } from '../exit-codes.js'
 import { type MaterialFlags, resolveConfig } from '../serve/config.js'
 import { type EngineConfig, withSources } from '../serve/source.js'
+import { checkPeer, type PeerView, peerRows } from './check-peer.js'
 import { type Paint, paintFor } from './paint.js'
 import { neverRead, readOnce } from './read-once.js'
-import { contextRows, endRows, hostRows, problemLine, type Row, table, warningLine } from './report.js'
+import {
+  contextRows,
+  endRows,
+  hostRows,
+  problemLine,
+  type Row,
+  table,
+  trustCounts,
+  warningLine,
+} from './report.js'
 
 export interface CheckFlags extends MaterialFlags {
   readonly config?: string
   readonly json?: boolean
+  /** File of a client's certificate. */
+  readonly peer?: string
 }
 
 type CheckView = SoundView | UnsoundView
 
-type SoundView = { readonly status: 'ok'; readonly ends: EndsView } & Pick<
+type SoundView = { readonly status: 'ok'; readonly ends: EndsView; readonly peer?: PeerView } & Pick<
   GenerationView,
   'contexts' | 'trust' | 'hosts' | 'warnings'
 >
@@ -37,18 +49,21 @@ interface UnsoundView {
 }
 
 /** `certswap check`: validates files, or what a source delivers, as a start or a reload would, without a server. */
-export async function check({ json = false, ...flags }: CheckFlags): Promise<void> {
+export async function check({ json = false, peer, ...flags }: CheckFlags): Promise<void> {
   const { engine } = await resolveConfig(flags)
-  const view = await examine(engine)
+  const view = await examine(engine, peer)
   if (json) process.stdout.write(`${printableJson(view)}\n`)
   else process.stdout.write(reportOf(view, paintFor(process.stdout)))
-  if (view.status === 'ok') return
+  if (view.status === 'ok') {
+    if (view.peer && !view.peer.admitted) throw new CommandError(EXIT.rejected, 'the client is refused')
+    return
+  }
   const advice = adviceFor(view.errors.map(({ code }) => code))
   const what = engine.source ? 'this material' : 'these files'
   throw new CommandError(EXIT.rejected, [`${what} cannot be served`, ...advice])
 }
 
-async function examine(config: EngineConfig): Promise<CheckView> {
+async function examine(config: EngineConfig, peer: string | undefined): Promise<CheckView> {
   // A check writes nothing, and reports what the source itself delivers.
   const { source, hosts, lastGood: _, ...options } = await withSources(config)
   const onDemand = Object(hosts).onDemand as OnDemandOptions | undefined
@@ -65,7 +80,8 @@ async function examine(config: EngineConfig): Promise<CheckView> {
       autoReloadInterval: 0,
       logger: silent,
     })
-    return soundView(engine.status())
+    const view = soundView(engine.status())
+    return peer === undefined ? view : { ...view, peer: await checkPeer(engine, peer) }
   } catch (error) {
     if (!(error instanceof ReloadError) || error.code === 'OPTIONS_INVALID') throw error
     return { status: 'rejected', errors: error.problems.map(problemView) }
@@ -89,14 +105,14 @@ function reportOf(view: CheckView, paint: Paint): string {
       paint,
     )
   }
-  const { authorities, revocation_lists } = view.trust
   return table(
     [
       ...view.contexts.flatMap((context) => contextRows(context, paint, Date.now())),
-      ['trust', `${authorities} authorities, ${revocation_lists} revocation lists`],
+      ['trust', trustCounts(view.trust)],
       ...hostRows(view.hosts, paint, Date.now()),
       ...endRows(view.ends, paint, Date.now()),
       ...view.warnings.map((warning) => ['warning', warningLine(warning, paint)] satisfies Row),
+      ...(view.peer ? peerRows(view.peer, paint) : []),
       ['result', paint('green', view.warnings.length > 0 ? 'can be served, with warnings' : 'can be served')],
     ],
     paint,

@@ -7,6 +7,7 @@ import type {
   EndView,
   HostsView,
   ProblemView,
+  TrustView,
 } from '../../control/views.js'
 import { Thresholds } from '../../engine/thresholds.js'
 import type { Paint } from './paint.js'
@@ -52,6 +53,12 @@ export function hostRows(hosts: HostsView | null, paint: Paint, nowMs: number): 
   if (!soonest) return [['hosts', String(count)]]
   const first = `first to expire: ${printable(soonest.id)}, ${printable(soonest.not_after)}`
   return [['hosts', `${count}; ${first} ${lifeLeft(soonest.not_before, soonest.not_after, paint, nowMs)}`]]
+}
+
+export function trustCounts({ authorities, revocation_lists, peer_rules }: TrustView): string {
+  const rules =
+    peer_rules === null ? '' : `, ${peer_rules} ${peer_rules === 1 ? 'rule' : 'rules'} about peers`
+  return `${authorities} authorities, ${revocation_lists} revocation lists${rules}`
 }
 
 /** The trust anchor, revocation list and OCSP response that expire first; leaf and chain are in the rows of their certificate. */

@@ -7,7 +7,17 @@ import type { AttemptView } from '../../control/views.js'
 import { CommandError } from '../exit-codes.js'
 import { ask, type ClientFlags, type Reply } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
-import { contextRows, endRows, hostRows, problemLine, type Row, span, table, warningLine } from './report.js'
+import {
+  contextRows,
+  endRows,
+  hostRows,
+  problemLine,
+  type Row,
+  span,
+  table,
+  trustCounts,
+  warningLine,
+} from './report.js'
 
 export interface StatusFlags extends ClientFlags {
   readonly watch?: boolean
@@ -106,7 +116,7 @@ function statusReport(status: StatusView, paint: Paint, nowMs: number): string {
 
 function trustRows({ trust, trust_restored: restored }: StatusView, paint: Paint): Row[] {
   if (trust.authorities === 0 && restored === null) return []
-  const counts = `${trust.authorities} authorities, ${trust.revocation_lists} revocation lists`
+  const counts = trustCounts(trust)
   if (restored === null) return [['trust', counts]]
   const source = `restored from generation ${restored}: it may differ from the CA and CRL files`
   return [['trust', `${counts}; ${paint('yellow', source)}`]]

@@ -139,7 +139,8 @@ function materialOptions(flags: MaterialFlags, tls: EngineConfig['tls'] = {}): E
   const { minVersion, unknownHosts, requestCert } = flags
   const files = MATERIAL_ROWS.map(({ name, kind }) => {
     const value = flags[kind === 'passphrase' ? 'passphraseFile' : (name as keyof FileFlags)]
-    return [name, kind === 'passphrase' && value !== undefined ? { file: value } : value] as const
+    const isInFile = kind === 'passphrase' || kind === 'peers'
+    return [name, isInFile && value !== undefined ? { file: value } : value] as const
   })
   return {
     ...withoutUndefined(Object.fromEntries(files)),

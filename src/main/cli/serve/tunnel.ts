@@ -8,6 +8,8 @@ import type { ServingEngine } from './answering-server.js'
 /** Terminates TLS and forwards the decrypted bytes to a plain TCP service; each direction ends on its own. */
 export function createTunnel(engine: ServingEngine, upstream: UpstreamAddress, logger: Logger): tls.Server {
   const server = tls.createServer(engine.serverOptions({ allowHalfOpen: true }), (client) => {
+    // Node also calls this for a client that was refused at the end of its handshake.
+    if (client.destroyed) return
     const service = connect({ ...upstream, allowHalfOpen: true })
     service.once('error', ({ code }: NodeJS.ErrnoException) =>
       logger.warn({ upstream, code }, 'upstream failed'),

@@ -17,6 +17,9 @@ const SETTINGS: Readonly<Record<string, ChangeName>> = {
   reject_unauthorized: 'rejectUnauthorized',
 }
 
+/** Options whose setting is the path of a file, not the value itself. */
+const IN_FILE: ReadonlySet<ChangeName> = new Set(['passphrase', 'peers'])
+
 type ChangeName = keyof EngineChanges
 
 /** `PATCH /config`: changes settings at run time, all of a request or none. */
@@ -57,7 +60,7 @@ function changesIn(body: unknown): EngineChanges {
     Object.entries(body).map(([name, value]) => {
       const option = SETTINGS[name] as ChangeName
       if (value === null) return [option, undefined]
-      return [option, option === 'passphrase' ? { file: value } : value]
+      return [option, IN_FILE.has(option) ? { file: value } : value]
     }),
   )
 }

@@ -36,6 +36,8 @@ export interface StatusView extends GenerationView {
   readonly servers: number
   /** Live connections by the generation under which they were accepted. */
   readonly connections: Readonly<Record<string, number>>
+  /** Verified clients that were refused since the start, by code. */
+  readonly refused_peers: Readonly<Record<string, number>>
   /** Processes and threads of the fleet. */
   readonly members: readonly MemberView[]
   readonly version: string
@@ -87,6 +89,7 @@ function statusView(status: EngineStatus): StatusView {
     next_check_in_ms: nextCheckInMs === null ? null : Math.round(nextCheckInMs),
     servers: status.servers,
     connections: status.connections,
+    refused_peers: status.refusedPeers,
     members: status.members.map(memberView),
     version: PACKAGE_VERSION,
     node: process.versions.node,

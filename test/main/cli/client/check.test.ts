@@ -86,3 +86,51 @@ test('a check opens no connection to the source of hosts on demand, which it doe
   assert.equal(code, 0, stdout + stderr)
   assert.equal(connections, 0)
 })
+
+test('--peer shows whether a client may connect, its names, and every reason why not', async (t) => {
+  const cwd = tempDir(t)
+  const [servers, clients] = [createAuthority(), createAuthority()]
+  writePair(cwd, servers.issue())
+  writeFileSync(join(cwd, 'ca.crt'), clients.certPem)
+  writeFileSync(join(cwd, 'peers.json'), '{ "allow": [{ "uri": "spiffe://example.org/*" }] }')
+  const write = (name: string, uri: string, authority = clients) =>
+    writeFileSync(join(cwd, name), authority.issue({ names: ['web.example.org'], uris: [uri] }).chainPem)
+  write('web.crt', 'spiffe://example.org/web')
+  write('other.crt', 'spiffe://other.test/web', servers)
+  const args = [
+    'check',
+    '--cert',
+    'tls.crt',
+    '--key',
+    'tls.key',
+    '--ca',
+    'ca.crt',
+    '--request-cert',
+    '--peers',
+    'peers.json',
+  ]
+
+  const web = await certswap([...args, '--peer', 'web.crt'], { cwd })
+  assert.deepEqual([web.code, web.stderr], [0, ''])
+  assert.match(web.stdout, /^trust +1 authorities, 0 revocation lists, 1 rule about peers$/m)
+  assert.match(web.stdout, /^peer +spiffe:\/\/example\.org\/web, web\.example\.org, CN=web\.example\.org$/m)
+  assert.match(web.stdout, /^ {2}key +spki [0-9a-f]{64}$/m)
+  assert.match(web.stdout, /^ {2}rule +uri spiffe:\/\/example\.org\/\*$/m)
+  assert.match(web.stdout, /^ {2}result +may connect$/m)
+
+  const other = await certswap([...args, '--peer', 'other.crt'], { cwd })
+  assert.deepEqual([other.code, other.stderr], [1, 'certswap: the client is refused\n'])
+  assert.match(other.stdout, /^ {2}problem +PEER_NOT_ALLOWED: /m)
+  assert.match(other.stdout, /^ {2}problem +PEER_NOT_VERIFIED: /m)
+  assert.match(other.stdout, /^ {2}result +is refused$/m)
+  const json = JSON.parse((await certswap([...args, '--peer', 'other.crt', '--json'], { cwd })).stdout)
+  assert.deepEqual([json.status, json.peer.admitted, json.peer.rule], ['ok', false, null])
+  assert.deepEqual(
+    json.peer.errors.map(({ code }: { code: string }) => code),
+    ['PEER_NOT_ALLOWED', 'PEER_NOT_VERIFIED'],
+  )
+
+  const key = await certswap([...args, '--peer', 'tls.key'], { cwd })
+  assert.equal(key.code, 2)
+  assert.match(key.stderr, /--peer: tls\.key holds no certificate in PEM/)
+})

@@ -1,21 +1,28 @@
 import type { MemberStatus } from '../api/members.js'
+import type { EngineStatus } from '../api/reload-engine.js'
 import type { Serving } from '../attach/serving.js'
+import { type Fleet, sumOfRefused } from './fleet.js'
 
 type Counts = Readonly<Record<number, number>>
 
 /**
- * Live connections of this process and all members, by the generation that accepted them. Connections of an evicted member
- * are never counted for the current generation.
+ * Counts of this process and all members: live connections by the generation that accepted them, and refused clients.
+ * Connections of an evicted member are never counted for the current generation.
  */
-export function connectionCounts(
-  { connections, snapshot }: Pick<Serving, 'connections' | 'snapshot'>,
+export function liveCounts(
+  { connections, snapshot, refusals }: Pick<Serving, 'connections' | 'snapshot' | 'refusals'>,
+  fleet: Pick<Fleet, 'refusedPeers'>,
   members: readonly MemberStatus[],
-): Record<number, number> {
+): Pick<EngineStatus, 'connections' | 'refusedPeers'> {
   const current = snapshot.generation.number
-  return summed([
+  const counts = [
     connections.counts(),
     ...members.map(({ connections, evicted }) => (evicted ? without(connections, current) : connections)),
-  ])
+  ]
+  return {
+    connections: summed(counts),
+    refusedPeers: sumOfRefused([refusals.counts, fleet.refusedPeers()]),
+  }
 }
 
 function without(counts: Counts, generation: number): Counts {
