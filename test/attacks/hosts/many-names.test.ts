@@ -83,7 +83,13 @@ test('names that a fleet member passed to addContext are compared in time, howev
   )
 })
 
-const REPORT = { generation: 1, servers: 1, connections: {}, policies: [], refusedPeers: { PEER_NOT_ALLOWED: 0, TRUST_DOMAIN: 0 } }
+const REPORT = {
+  generation: 1,
+  servers: 1,
+  connections: {},
+  policies: [],
+  refusedPeers: { PEER_NOT_ALLOWED: 0, TRUST_DOMAIN: 0 },
+}
 const LISTENER = { port: 1, alpn: [], showsHosts: false, ownCallback: false }
 
 function withNames(prefix: string) {

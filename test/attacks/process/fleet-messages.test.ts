@@ -19,7 +19,14 @@ import { createAuthority } from '../../../support/material/certificates.js'
 type Message = any
 
 const JOIN = { kind: 'join', pid: 4711, threadId: 0 }
-const REPORT = { generation: 1, servers: 0, connections: {}, listeners: [], policies: [], refusedPeers: { PEER_NOT_ALLOWED: 0, TRUST_DOMAIN: 0 } }
+const REPORT = {
+  generation: 1,
+  servers: 0,
+  connections: {},
+  listeners: [],
+  policies: [],
+  refusedPeers: { PEER_NOT_ALLOWED: 0, TRUST_DOMAIN: 0 },
+}
 
 /** In JSON, because a spread would not keep it. */
 const POLLUTED = JSON.parse('{"__proto__":{"polluted":1}}')

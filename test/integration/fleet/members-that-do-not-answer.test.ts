@@ -361,7 +361,14 @@ test('a patience that is not a number of attempts is refused', async (t) => {
   }
 })
 
-const REPORT = { generation: 1, servers: 1, connections: {}, listeners: [], policies: [], refusedPeers: { PEER_NOT_ALLOWED: 0, TRUST_DOMAIN: 0 } }
+const REPORT = {
+  generation: 1,
+  servers: 1,
+  connections: {},
+  listeners: [],
+  policies: [],
+  refusedPeers: { PEER_NOT_ALLOWED: 0, TRUST_DOMAIN: 0 },
+}
 
 async function fleet(t: TestContext, options: ShareOptions = {}, kind: 'plain' | 'mutual' = 'plain') {
   const dir = tempDir(t)

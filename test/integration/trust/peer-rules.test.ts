@@ -174,7 +174,7 @@ test('after a flood of refusals, one line a second says how many were not logged
   const note = () => refusals.note({ code: 'PEER_NOT_ALLOWED', peer: 'web' }, {} as TLSSocket)
   for (let i = 0; i < 30; i++) note()
   assert.equal(logger.lines.length, 20)
-  clock.advance(1000)
+  await clock.advance(1000)
   for (let i = 0; i < 2; i++) note()
   assert.equal(logger.lines.length, 21)
   assert.equal(fieldsOf(logger.lines[20])['unlogged'], 10)

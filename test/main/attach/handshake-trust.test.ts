@@ -73,7 +73,10 @@ function gateOf() {
   let partial = true
   const terms: TrustTerms[] = [termsOf(true), termsOf(false)]
   const contexts = { termsFor: () => terms[partial ? 0 : 1] }
-  const gate = new HandshakeTrust(() => ({ contexts }) as unknown as ServedState, new PeerRefusals(systemClock))
+  const gate = new HandshakeTrust(
+    () => ({ contexts }) as unknown as ServedState,
+    new PeerRefusals(systemClock),
+  )
   const withdraw = () => {
     partial = false
   }
