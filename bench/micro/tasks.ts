@@ -11,8 +11,9 @@ import type { Host } from '../../src/main/generation/host.js'
 import { HostTable } from '../../src/main/generation/host-table.js'
 import { closeContext, pointAt } from '../../src/main/generation/native-context.js'
 import { runAtOnce } from '../../src/main/generation/slices.js'
-import { splitPem } from '../../src/workers/formats/pem.js'
+import { derOf, splitPem } from '../../src/workers/formats/pem.js'
 import { givenPassphrase, readIdentities } from '../../src/workers/judge/identity.js'
+import { PeerRules, packRules } from '../../src/workers/judge/peer-rules.js'
 import { certificatesOf } from '../../src/workers/parse/certificates.js'
 import { privateKeysOf } from '../../src/workers/parse/private-key.js'
 import { Findings } from '../../src/workers/problems/findings.js'
@@ -59,6 +60,11 @@ export async function microTasks({ cert, key, ca = '', hosts = '' }: SiteFiles):
     { name: 'the same by fast-glob', run: () => fastGlob.sync(hosts, { onlyDirectories: true }) },
     { name: 'prepare that finds nothing new', run: () => prepareHere({ ...task, record: served.record }) },
     ...stagingTasks(chain.toString(), readFileSync(key, 'utf8'), bundle.toString()),
+    ...[1, 10_000].map((count) => {
+      const rules = peerRules(count)
+      const [leaf] = splitPem(chain, cert).map(({ pem }) => derOf(pem)) as [Buffer]
+      return { name: `judge a client, rules: ${count}`, run: () => rules.admits(leaf) }
+    }),
     { name: 'SNI look-up among 10,000 hosts', run: () => table.find('h5000.bench.test') },
   ]
 }
@@ -94,6 +100,11 @@ function stagingTasks(chainPem: string, keyText: string, bundle: string): MicroT
       },
     },
   ]
+}
+
+function peerRules(count: number): PeerRules {
+  const rules = Array.from({ length: count }, (_, i) => `uri spiffe://bench.test/service/${i}`)
+  return PeerRules.of(Buffer.from(packRules(rules)))
 }
 
 function hostTable(count: number): HostTable {

@@ -24,6 +24,8 @@ export const microScope: Scope = {
       'stage with 500 CAs',
       'stage on a spare',
       'commit to 16 servers',
+      'judge a client, rules: 1',
+      'judge a client, rules: 10000',
       'SNI look-up among 10,000 hosts',
     ].map((name) => [name, `${name}, ms`]),
   ),
