@@ -17,6 +17,7 @@ import { PeerRules, packRules } from '../../src/workers/judge/peer-rules.js'
 import { certificatesOf } from '../../src/workers/parse/certificates.js'
 import { privateKeysOf } from '../../src/workers/parse/private-key.js'
 import { Findings } from '../../src/workers/problems/findings.js'
+import { HOST_DATES } from '../../src/workers/protocol/hosts.js'
 import { listDirectory } from '../../src/workers/read/list-directory.js'
 import { stampFile } from '../../src/workers/read/read-file.js'
 import { rehearse } from '../../src/workers/rehearse/rehearse.js'
@@ -112,6 +113,8 @@ function hostTable(count: number): HostTable {
     id: `${i}`,
     names: [`h${i}.bench.test`],
     notAfter: '2030-01-01T00:00:00.000Z',
+    dates: new Float64Array(HOST_DATES),
+    datesAt: 0,
   })) as unknown as Host[]
   return runAtOnce(HostTable.empty.after(hosts, []))
 }
