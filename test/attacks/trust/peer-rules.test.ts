@@ -11,6 +11,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import tls from 'node:tls'
 
+import grpc from '@grpc/grpc-js'
+
 import type { PeerRule, ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
 import { connectFully, createGreeter, openOnly, stopHalfWay } from '../../../support/clients/admission.js'
 import { assertApplied, startEngine } from '../../../support/engine/engines.js'
@@ -19,6 +21,7 @@ import { tempDir } from '../../../support/files/temp-dir.js'
 import { joinHere } from '../../../support/fleet/fleet-member.js'
 import { createAuthority, type Leaf } from '../../../support/material/certificates.js'
 import { listen } from '../../../support/servers/echo-server.js'
+import { greeter, greeterService } from '../../../support/servers/greeter.js'
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
 const servers = createAuthority()
@@ -174,6 +177,35 @@ for (const version of VERSIONS) {
     assert.equal(engine.status().refusedPeers.PEER_NOT_ALLOWED, 2)
   })
 }
+
+test('a call of a refused client reaches no handler of a gRPC server with injected connections', async (t) => {
+  const { engine } = await site(t)
+  const seen: string[] = []
+  const rpc = new grpc.Server()
+  rpc.addService(greeterService, {
+    greet({ request }: grpc.ServerUnaryCall<{ text: string }, unknown>, answer: grpc.sendUnaryData<object>) {
+      seen.push(request.text)
+      answer(null, request)
+    },
+    watch() {},
+  })
+  t.after(() => rpc.forceShutdown())
+  const { injectConnection } = rpc.createConnectionInjector(grpc.ServerCredentials.createInsecure())
+  const server = tls.createServer(engine.serverOptions({ ALPNProtocols: ['h2'] }), injectConnection)
+  engine.attach(server)
+  const address = `localhost:${await listen(t, server)}`
+  const call = async (leaf: Leaf) => {
+    const { certPem, keyPem } = leaf
+    const [ca, key, cert] = [servers.certPem, keyPem, certPem].map((text) => Buffer.from(text))
+    const client = greeter(address, grpc.credentials.createSsl(ca, key, cert))
+    t.after(() => client.close())
+    return await client.greet(idOf('greets'))
+  }
+  await assert.rejects(call(intern), { code: grpc.status.UNAVAILABLE })
+  assert.deepEqual(seen, [])
+  assert.equal(await call(web), idOf('greets'))
+  assert.equal(seen.length, 1)
+})
 
 async function site(
   t: TestContext,
