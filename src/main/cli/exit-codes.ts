@@ -15,7 +15,7 @@ export const EXIT = {
 /** Descriptions for the manual page and docs/control.md. */
 export const EXIT_MEANINGS: Readonly<Record<(typeof EXIT)[keyof typeof EXIT], string>> = {
   0: 'success, or nothing to do',
-  1: 'the reload was rejected, or a mounted file hides some of the files (FILE_DETACHED); the old certificate stays in service for these; `fleet`: replicas differ or refuse a version',
+  1: 'the reload was rejected, or a mounted file hides some of the files (FILE_DETACHED); the old certificate stays in service for these; `status`: the engine is failing, or waits for the other half of a pair; `fleet`: replicas differ or refuse a version',
   2: 'usage error: a command, option or value is invalid',
   3: 'refused: another generation is served, there is no generation to roll back to, no drain or another drain is running, or a file or socket is not safe to use',
   4: 'no server',

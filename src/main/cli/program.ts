@@ -162,6 +162,7 @@ function addDrain(program: Command): void {
 function addStatus(program: Command): void {
   addClient(program.command('status'))
     .description('show the certificates in service and the outcome of the last reloads')
+    .option('--exit-zero', 'exit with 0 also while what is on disk is not in service')
     .option('--watch', 'repeat until interrupted')
     .option('--interval <seconds>', 'seconds between updates of --watch', positiveSeconds, 2)
     .action((flags: StatusFlags) => status(flags))

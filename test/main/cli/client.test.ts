@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
 
 import { paintFor } from '../../../src/main/cli/client/paint.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
-import { certswap } from '../../../support/processes/program.js'
+import { certswap, PROGRAM } from '../../../support/processes/program.js'
 import { controlledEngine } from '../../../support/servers/control.js'
 
 test('a reload that is applied or unchanged exits with 0 and prints what is served', async (t) => {
@@ -84,7 +86,7 @@ test('the status is a table without colours on a pipe, and JSON on request', asy
   await certswap(['reload', '--control', socket], { cwd: dir })
   const env = { FORCE_COLOR: '1' }
   const { code, stdout } = await certswap(['status', '--control', socket], { cwd: dir, env })
-  assert.equal(code, 0)
+  assert.equal(code, 1)
   assert.match(stdout, /^state +failing for \d+ s: the files on disk are not in service$/m)
   assert.match(stdout, /^generation +1, by start \d+ s ago$/m)
   assert.match(stdout, new RegExp(`^ {2}fingerprint +${first.fingerprint256}$`, 'm'))
@@ -97,6 +99,49 @@ test('the status is a table without colours on a pipe, and JSON on request', asy
 
   const asked = await certswap(['status', '--json', '--control', socket], { cwd: dir })
   assert.equal(JSON.parse(asked.stdout).state, 'failing')
+})
+
+test('the status exits with 1 while what is on disk is not in service, and with 0 again afterwards or by --exit-zero', async (t) => {
+  const { socket, dir, files, rotate } = await controlledEngine(t)
+  const code = async (...args: string[]) =>
+    (await certswap(['status', '--control', socket, ...args], { cwd: dir })).code
+  assert.equal(await code(), 0)
+  writeFileSync(files.cert, 'no certificate')
+  await certswap(['reload', '--control', socket], { cwd: dir })
+  assert.deepEqual([await code(), await code('--json'), await code('--exit-zero')], [1, 1, 0])
+  rotate()
+  await certswap(['reload', '--control', socket], { cwd: dir })
+  assert.equal(await code(), 0)
+})
+
+test('on a terminal, --watch uses the alternate screen, says how to leave, and fits the width', {
+  skip: spawnSync('script', ['--version']).error ? 'needs script: apt-get install bsdutils' : false,
+}, async (t) => {
+  const { socket, dir } = await controlledEngine(t)
+  const command = `stty cols 80; exec ${process.execPath} ${PROGRAM} status --watch --interval 0.2 --control ${socket}`
+  const terminal = spawn('script', ['-qec', command, '/dev/null'], {
+    cwd: dir,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  t.after(() => terminal.kill('SIGKILL'))
+  let shown = ''
+  const twice = new Promise<void>((resolve) => {
+    terminal.stdout.on('data', (data) => {
+      shown += String(data)
+      if ((shown.match(/Ctrl-C ends it/g)?.length ?? 0) > 1) resolve()
+    })
+  })
+  await twice
+  const ended = once(terminal, 'close')
+  terminal.stdin.write('\u0003')
+  await ended
+  assert.ok(shown.startsWith('\u001b[?1049h') && shown.trimEnd().endsWith('\u001b[?1049l'))
+  const lines = stripVTControlCharacters(shown).split(/\r?\n/)
+  assert.deepEqual(
+    lines.filter((line) => line.length > 80),
+    [],
+  )
+  assert.ok(lines.some((line) => /^ {2}fingerprint +[0-9A-F:]+:$/.test(line)))
 })
 
 test('colours are used on terminals only, unless they are turned off', () => {

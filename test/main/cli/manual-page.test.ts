@@ -22,11 +22,12 @@ test('the program prints its manual page, which equals the installed one', async
   const { code, stdout } = await certswap(['man'], { cwd: tempDir(t) })
   assert.equal(code, 0)
   const { man, version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
-    man: string
+    man: readonly string[]
     version: string
   }
   assert.equal(stdout, manualPage(program, version))
-  const installed = readFileSync(join(projectRoot, man), 'utf8')
+  assert.equal(man.length, 1)
+  const installed = readFileSync(join(projectRoot, man[0] as string), 'utf8')
   assert.ok(installed === stdout, 'the tested files equal the built ones: npm run build')
 })
 

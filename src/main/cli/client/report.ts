@@ -11,17 +11,28 @@ import type {
 } from '../../control/views.js'
 import { Thresholds } from '../../engine/thresholds.js'
 import type { Paint } from './paint.js'
+import { wrapped } from './wrap.js'
 
 const DAY_MS = 86_400_000
 
 /** A line of a report. */
 export type Row = readonly [label: string, value: string]
 
-/** The rows, one per line, with aligned values. */
-export function table(rows: readonly Row[], paint: Paint): string {
+/** The rows with aligned values: one line each, or as many as fit into `columns`. */
+export function table(rows: readonly Row[], paint: Paint, columns: number = terminalColumns()): string {
   const width = Math.max(...rows.map(([label]) => label.length))
-  return rows.map(([label, value]) => `${paint('dim', label.padEnd(width))}  ${value}\n`).join('')
+  const lines = rows.flatMap(([label, value]) =>
+    wrapped(value, columns - width - 2).map((line, i) => [i === 0 ? label : '', line] as const),
+  )
+  return lines.map(([label, line]) => `${paint('dim', label.padEnd(width))}  ${line}\n`).join('')
 }
+
+/** On a pipe, each row stays one line, so that other programs can read it. */
+function terminalColumns(): number {
+  return process.stdout.isTTY ? Math.max(process.stdout.columns, MIN_COLUMNS) : Number.POSITIVE_INFINITY
+}
+
+const MIN_COLUMNS = 40
 
 /** Rows for each certificate of a context; the alternates follow the first. */
 export function contextRows({ name, alternates, ...first }: ContextView, paint: Paint, nowMs: number): Row[] {

@@ -4,7 +4,7 @@ import { printable } from '../../../workers/base/printable.js'
 import { logOutput } from '../../base/log-output.js'
 import type { StatusView } from '../../control/routes/status.js'
 import type { AttemptView } from '../../control/views.js'
-import { CommandError } from '../exit-codes.js'
+import { CommandError, EXIT } from '../exit-codes.js'
 import { ask, type ClientFlags, type Reply } from './ask.js'
 import { type Paint, paintFor } from './paint.js'
 import {
@@ -18,20 +18,26 @@ import {
   trustCounts,
   warningLine,
 } from './report.js'
+import { NO_SCREEN, SCREEN } from './screen.js'
 
 export interface StatusFlags extends ClientFlags {
   readonly watch?: boolean
   /** Seconds. */
   readonly interval: number
+  readonly exitZero?: boolean
 }
 
 const TIMEOUT_MS = 5_000
-const CLEAR = '\u001b[H\u001b[2J'
+/** The states in which what is on disk, or what the source delivers, is not in service. */
+const TROUBLED: ReadonlySet<string> = new Set(['failing', 'waiting-for-pair'])
 
-/** `certswap status` */
+/** `certswap status`: exits with 1 while the engine is failing or waiting, unless `--exit-zero` is given. */
 export async function status(flags: StatusFlags): Promise<void> {
   if (flags.watch) return await watch(flags)
-  process.stdout.write(textOf(await askStatus(flags), flags))
+  const reply = await askStatus(flags)
+  process.stdout.write(textOf(reply, flags))
+  const { state } = reply.json as StatusView
+  if (TROUBLED.has(state) && !flags.exitZero) throw new CommandError(EXIT.rejected, [])
 }
 
 /**
@@ -43,17 +49,19 @@ async function watch(flags: StatusFlags): Promise<void> {
   const stop = () => stopped.abort()
   process.once('SIGINT', stop).once('SIGTERM', stop)
   const [output, errors] = [logOutput(), logOutput(2)]
-  const clear = process.stdout.isTTY && !flags.json ? CLEAR : ''
+  const screen = process.stdout.isTTY && !flags.json ? SCREEN : NO_SCREEN
+  output.write(screen.open)
   while (!stopped.signal.aborted && !output.isBroken) {
     try {
       const reply = await askStatus(flags, stopped.signal)
-      if (!output.isWaiting) output.write(`${clear}${textOf(reply, flags)}`)
+      if (!output.isWaiting) output.write(screen.page(textOf(reply, flags), flags.interval))
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       if (!stopped.signal.aborted) errors.write(`certswap: ${printable(error.lines[0] ?? '')}\n`)
     }
     await delay(flags.interval * 1000, undefined, { signal: stopped.signal }).catch(() => {})
   }
+  output.write(screen.close)
 }
 
 function askStatus({ control }: StatusFlags, signal?: AbortSignal): Promise<Reply> {
