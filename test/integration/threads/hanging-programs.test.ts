@@ -18,6 +18,8 @@ import { runModule } from '../../../support/processes/run-module.js'
 
 const skip = withoutHangingMounts()
 const authority = createAuthority()
+/** Time limit of a worker thread: a start must stay below it on a busy machine. */
+const LIMIT_MS = 2000
 const SUSPEND = `import { suspend } from ${JSON.stringify(new URL('../../../support/processes/suspend.js', import.meta.url).href)}`
 
 test('certswap serve answers its control server and ends on SIGTERM while its certificate is on a mount that hangs', {
@@ -87,7 +89,7 @@ test('a process that embeds an engine ends with its exit code while a mount hang
     const script = `
       ${SUSPEND}
       const { CERT: cert, KEY: key, MOUNT: mount } = process.env
-      const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: 1000 } })
+      const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: ${LIMIT_MS} } })
       suspend(Number(mount))
       console.log((await engine.reload()).problems[0].code)
       ${end}`
@@ -114,7 +116,7 @@ test('a process that crashes while a mount hangs ends with the error on standard
     const script = `
       ${SUSPEND}
       const { CERT: cert, KEY: key, MOUNT: mount } = process.env
-      const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: 500 } })
+      const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: ${LIMIT_MS} } })
       suspend(Number(mount))
       await engine.reload()
       setTimeout(() => { ${crash} })`
@@ -134,7 +136,7 @@ test('if the application handles the error and exits, nothing is printed for it'
   const script = `
     ${SUSPEND}
       const { CERT: cert, KEY: key, MOUNT: mount } = process.env
-    const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: 500 } })
+    const engine = await api.createReloadEngine({ cert, key, worker: { timeoutMs: ${LIMIT_MS} } })
     suspend(Number(mount))
     await engine.reload()
     process.on('uncaughtException', () => process.exit(9))
@@ -159,6 +161,6 @@ async function site(
   writePair(mount.source, authority.issue())
   const pair = { cert: join(mount.path, 'tls.crt'), key: join(mount.path, 'tls.key') }
   const config = join(dir, 'config.json')
-  writeFileSync(config, JSON.stringify({ ...pair, worker: { timeoutMs: 1000 }, ...options }))
+  writeFileSync(config, JSON.stringify({ ...pair, worker: { timeoutMs: LIMIT_MS }, ...options }))
   return { mount, dir, config, pair }
 }
