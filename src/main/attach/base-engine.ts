@@ -10,6 +10,7 @@ import type { Detach, ServingEngine } from '../api/serving-engine.js'
 import type { Clock } from '../base/clock.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
+import { noteLogger } from '../base/owner-logger.js'
 import type { Worker } from '../threads/pool.js'
 import { admits, type GivenCertificate } from './admits.js'
 import { contextClientOptions, type IdentityCheck, pemClientOptions } from './client-options.js'
@@ -44,6 +45,7 @@ export abstract class BaseEngine implements ServingEngine {
   constructor(parts: BaseEngineParts) {
     this.#parts = parts
     noteEngine(this, parts.serving)
+    noteLogger(this, parts.logger)
   }
 
   serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {

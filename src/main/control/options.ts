@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { ReloadEngine } from '../api/reload-engine.js'
 import { ReloadError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
+import { loggerOr } from '../base/owner-logger.js'
 import { refusal, WORDED } from '../base/refusal.js'
 import { loggerSchema, method, returnedBy } from '../base/schemas.js'
 import type { Drain } from '../drain/handle.js'
@@ -53,7 +54,7 @@ export interface ControlServerOptions {
   readonly reloadTimeoutMs?: number
   /**
    * A pino logger, or an object with its methods `debug`, `info`, `warn` and `error`.
-   * @defaultValue pino at level `info`, to standard output
+   * @defaultValue that of the engine, or pino at level `info`, to standard output
    */
   readonly logger?: Logger
 }
@@ -135,6 +136,6 @@ export function resolveControlOptions(input: ControlServerOptions): ResolvedCont
     metrics: input.metrics ?? null,
     ready: () => ready() && (drain?.ready ?? true),
     reloadTimeoutMs,
-    logger: input.logger ?? null,
+    logger: loggerOr(input.logger, input.engine),
   }
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { type Clock, systemClock } from '../base/clock.js'
 import { EventHub } from '../base/event-hub.js'
 import { deferredLogger } from '../base/logger.js'
+import { noteLogger } from '../base/owner-logger.js'
 import { ActiveDrain, type ActiveDrainMaker, type DrainResult } from './active-drain.js'
 import type { Connection, ConnectionCounts, Departure } from './connections/connection.js'
 import { Connections } from './connections/connections.js'
@@ -86,6 +87,7 @@ class ServerDrain implements Drain {
   constructor(options: ResolvedDrainOptions, clock: Clock, random: () => number) {
     assertFree(options.servers)
     const logger = deferredLogger(options.logger)
+    noteLogger(this, logger)
     const { hooks, incompleteMs, closeTimeoutMs, pingTimeoutMs, generationOf } = options
     this.#options = options
     this.#random = random

@@ -4,6 +4,7 @@ import { z } from 'zod'
 
 import { MAX_TIMER_MS } from '../base/clock.js'
 import type { Logger } from '../base/logger.js'
+import { loggerOr } from '../base/owner-logger.js'
 import { refusal, WORDED } from '../base/refusal.js'
 import { loggerSchema } from '../base/schemas.js'
 import type { ConnectionFacts } from './connections/facts.js'
@@ -80,7 +81,7 @@ export interface DrainOptions extends DrainHooks {
   readonly generationOf?: (socket: net.Socket) => number | undefined
   /**
    * A pino logger, or an object with its methods `debug`, `info`, `warn` and `error`.
-   * @defaultValue pino at level `info`, to standard output
+   * @defaultValue that of the engine, or pino at level `info`, to standard output
    */
   readonly logger?: Logger
 }
@@ -228,7 +229,7 @@ export function resolveDrainOptions(
     generationOf: rest.generationOf ?? input.engine?.generationOf.bind(input.engine),
     // The given objects, not parsed copies, which would lose their prototypes.
     engine: input.engine ?? null,
-    logger: input.logger ?? null,
+    logger: loggerOr(input.logger, input.engine),
   })
 }
 

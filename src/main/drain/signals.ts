@@ -1,4 +1,5 @@
 import { deferredLogger, type Logger } from '../base/logger.js'
+import { loggerOr } from '../base/owner-logger.js'
 import { reportUserCode } from '../base/user-code.js'
 import type { DrainResult } from './active-drain.js'
 import { DrainError } from './errors.js'
@@ -31,7 +32,7 @@ export interface SignalOptions {
   readonly forceAfterMs?: number
   /**
    * A pino logger, or an object with its methods `debug`, `info`, `warn` and `error`.
-   * @defaultValue pino at level `info`, to standard output
+   * @defaultValue that of the drain
    */
   readonly logger?: Logger
 }
@@ -57,7 +58,7 @@ export function handleSignals(drain: Drain, engine?: Reloadable, options: Signal
   const { onDrained = () => {}, exit = process.exit, forceAfterMs = FORCE_AFTER_MS } = options
   if (typeof forceAfterMs !== 'number' || !(forceAfterMs >= 0))
     throw new DrainError('OPTIONS_INVALID', `handleSignals: ${FORCE_AFTER_EXPECTED}, got ${forceAfterMs}`)
-  const logger = deferredLogger(options.logger ?? null)
+  const logger = deferredLogger(loggerOr(options.logger, drain, engine))
   const final = new FinalDrain(drain, engine)
   const own = new OwnSignals()
   let firstAtMs: number | null = null

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { ReloadEngine } from '../../api/reload-engine.js'
 import { ReloadError } from '../../base/errors.js'
 import { deferredLogger, type Logger } from '../../base/logger.js'
+import { loggerOr } from '../../base/owner-logger.js'
 import { refusal, WORDED } from '../../base/refusal.js'
 import { loggerSchema, returnedBy } from '../../base/schemas.js'
 
@@ -18,7 +19,7 @@ export interface NotifierOptions {
   readonly ffi?: boolean
   /**
    * A pino logger, or the four methods of one.
-   * @defaultValue pino at level `info`, to standard output
+   * @defaultValue that of the engine
    */
   readonly logger?: Logger
 }
@@ -41,5 +42,5 @@ export function resolveNotifierOptions(input: NotifierOptions): ResolvedNotifier
   if (!parsed.success) throw new ReloadError('OPTIONS_INVALID', refusal(parsed.error.issues, input))
   const { engine, ffi = false } = parsed.data
   // The logger itself, because a copy would lose its prototype.
-  return { engine, ffi, logger: deferredLogger(input.logger ?? null) }
+  return { engine, ffi, logger: deferredLogger(loggerOr(input.logger, input.engine)) }
 }
