@@ -32,9 +32,9 @@ export async function openSite(
   server: LibraryServer,
   trusted: Authority,
 ): Promise<LibrarySite> {
-  const open: Pick<LibraryClient, 'close'>[] = []
+  const open = new Set<Pick<LibraryClient, 'close'>>()
   // First, because hooks run in this order: clients must be closed before their server.
-  t.after(() => Promise.all(open.map((client) => client.close())))
+  t.after(() => Promise.all([...open].map((client) => client.close())))
   const dir = tempDir(t)
   const ca = join(dir, 'ca.crt')
   let leaf = issueClient()
@@ -42,7 +42,7 @@ export async function openSite(
   const engine = await startEngine(t, { ...writePair(dir, leaf), ca })
   const watch = await watchConnections(t, server.port)
   const client = await library.open(engine, watch.port)
-  open.push(client)
+  open.add(client)
   return {
     engine,
     client,
@@ -58,8 +58,11 @@ export async function openSite(
     },
     async hold() {
       const connection = await client.connect()
-      const held = { query: connection.query, close: async () => connection.close(), serial: leaf.serial }
-      open.push(held)
+      const close = async () => {
+        if (open.delete(held)) await connection.close()
+      }
+      const held = { query: connection.query, close, serial: leaf.serial }
+      open.add(held)
       return held
     },
   }
