@@ -8,15 +8,16 @@ import type { TLSSocket } from 'node:tls'
 import { Redis } from 'ioredis'
 
 import type { Seen } from '../../../support/clients/client-library.js'
+import { proveExample } from '../../../support/clients/library-example.js'
 import { proveLibrary } from '../../../support/clients/library-proof.js'
 import { localCertificate } from '../../../support/clients/local-certificate.js'
 import { withoutRedis } from '../../../support/servers/redis.js'
 import { startRedisWithTls } from '../../../support/servers/redis-with-tls.js'
 
+const library = { name: 'ioredis', without: withoutRedis, startServer: startRedisWithTls }
+
 proveLibrary({
-  name: 'ioredis',
-  without: withoutRedis,
-  startServer: startRedisWithTls,
+  ...library,
   async open(engine, port) {
     const options = { host: 'localhost', port, tls: engine.clientOptions() }
     let redis = new Redis(options)
@@ -29,7 +30,9 @@ proveLibrary({
           reason ??= error
         })
         // It rejects with `Connection is closed`.
-        await held.connect().catch((error: unknown) => Promise.reject(reason ?? error))
+        await held.connect().catch((error: unknown) => {
+          throw reason ?? error
+        })
         return { query: () => ask(held), close: () => void held.quit() }
       },
       retire() {
@@ -42,6 +45,12 @@ proveLibrary({
       },
     }
   },
+})
+
+proveExample({
+  ...library,
+  start: (port) => ({ args: [`rediss://localhost:${port}`] }),
+  answer: /^PONG$/,
 })
 
 async function ask(redis: Redis): Promise<Seen> {

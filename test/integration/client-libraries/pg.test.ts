@@ -3,15 +3,16 @@
 import pg from 'pg'
 
 import { type LibraryConnection, serialOf } from '../../../support/clients/client-library.js'
+import { proveExample } from '../../../support/clients/library-example.js'
 import { proveLibrary } from '../../../support/clients/library-proof.js'
 import { startPostgres, withoutPostgres } from '../../../support/servers/postgres.js'
 
 const SEEN = 'SELECT client_serial, pid FROM pg_stat_ssl WHERE pid = pg_backend_pid()'
 
+const library = { name: 'pg', without: withoutPostgres, startServer: startPostgres }
+
 proveLibrary({
-  name: 'pg',
-  without: withoutPostgres,
-  startServer: startPostgres,
+  ...library,
   async open(engine, port) {
     const options = {
       host: 'localhost',
@@ -43,6 +44,14 @@ proveLibrary({
       close: () => pool.end(),
     }
   },
+})
+
+proveExample({
+  ...library,
+  start: (port) => ({
+    env: { PGHOST: 'localhost', PGPORT: String(port), PGUSER: 'app', PGDATABASE: 'postgres' },
+  }),
+  answer: /^\/CN=app$/,
 })
 
 async function ask(client: Pick<pg.Client, 'query'>): ReturnType<LibraryConnection['query']> {

@@ -3,13 +3,14 @@
 import postgres, { type Sql } from 'postgres'
 
 import { type Seen, serialOf } from '../../../support/clients/client-library.js'
+import { proveExample } from '../../../support/clients/library-example.js'
 import { proveLibrary } from '../../../support/clients/library-proof.js'
 import { startPostgres, withoutPostgres } from '../../../support/servers/postgres.js'
 
+const library = { name: 'postgres', without: withoutPostgres, startServer: startPostgres }
+
 proveLibrary({
-  name: 'postgres',
-  without: withoutPostgres,
-  startServer: startPostgres,
+  ...library,
   async open(engine, port) {
     const options = {
       host: 'localhost',
@@ -34,6 +35,14 @@ proveLibrary({
       close: () => sql.end(),
     }
   },
+})
+
+proveExample({
+  ...library,
+  start: (port) => ({
+    env: { PGHOST: 'localhost', PGPORT: String(port), PGUSER: 'app', PGDATABASE: 'postgres' },
+  }),
+  answer: /^\/CN=app$/,
 })
 
 async function ask(sql: Sql): Promise<Seen> {

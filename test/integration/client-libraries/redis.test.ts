@@ -10,15 +10,16 @@ import { createClient } from 'redis'
 
 import type { ReloadEngine } from '../../../src/main/index.js'
 import type { LibraryConnection } from '../../../support/clients/client-library.js'
+import { proveExample } from '../../../support/clients/library-example.js'
 import { proveLibrary } from '../../../support/clients/library-proof.js'
 import { localCertificate } from '../../../support/clients/local-certificate.js'
 import { withoutRedis } from '../../../support/servers/redis.js'
 import { startRedisWithTls } from '../../../support/servers/redis-with-tls.js'
 
+const library = { name: 'redis', without: withoutRedis, startServer: startRedisWithTls }
+
 proveLibrary({
-  name: 'redis',
-  without: withoutRedis,
-  startServer: startRedisWithTls,
+  ...library,
   async open(engine, port) {
     let client = openClient(engine, port)
     engine.on('applied', () => {
@@ -41,6 +42,12 @@ proveLibrary({
       close: async () => client.close(),
     }
   },
+})
+
+proveExample({
+  ...library,
+  start: (port) => ({ args: [`rediss://localhost:${port}`] }),
+  answer: /^PONG$/,
 })
 
 interface Client extends LibraryConnection {
