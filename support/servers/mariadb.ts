@@ -34,7 +34,8 @@ export async function startMariadb(
   writeFileSync(join(dir, 'users.sql'), USERS)
   writeFileSync(join(dir, 'client-ca.crt'), clientCa)
   show(leaf)
-  const unprivileged = { unprivileged: true }
+  // The default may be a directory that belongs to the user of the test.
+  const unprivileged = { unprivileged: true, env: { TMPDIR: dir } }
   const install = [
     '--no-defaults',
     `--datadir=${data}`,
