@@ -12,15 +12,16 @@ const engine = await createReloadEngine({
   autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
 })
 
-// Each connection belongs to the trust with which it was opened. After a CA is removed, those of the former trust are used
-// no more: busy ones close when they are released, idle ones at once.
+// After a CA is removed, connections that were opened before are used no more: each is closed when it is released.
 let trust = 0
 class Client extends pg.Client {
   trust = trust
 }
 const pool = new pg.Pool({ Client, ssl: engine.clientOptions() })
 pool.on('error', console.error)
-pool.on('release', (_error, client) => client.trust === trust || client.end())
+pool.on('release', (_error, client) => {
+  if (client.trust !== trust) client.end().catch(console.error)
+})
 engine.on('applied', ({ diff }) => {
   if (diff.authoritiesRemoved.length === 0) return
   trust++

@@ -12,16 +12,17 @@ const engine = await createReloadEngine({
   autoReloadInterval: Number(process.env.RELOAD_SECONDS ?? 30),
 })
 
-// One client for each generation, because a client copies its options once, also for when it connects again. Importers of
-// `redis` see the new one, whose commands wait until it is connected.
+// One client for each generation, because a client copies its options once. Importers of `redis` see the new one.
 export let redis = openClient()
 engine.on('applied', () => {
   const former = redis
   redis = openClient()
-  // Its commands finish, unless it is still connecting: then they fail.
-  redis.once('ready', () => (former.isReady ? former.close() : former.destroy()))
+  redis.once('ready', () => {
+    if (former.isReady)
+      former.close().catch(console.error) // its commands finish
+    else former.destroy() // it never connected
+  })
 })
-
 function openClient() {
   const client = createClient({ url: process.argv[2], socket: { tls: true, ...engine.clientOptions() } })
   client.on('error', console.error).connect().catch(console.error)
