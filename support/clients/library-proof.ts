@@ -35,6 +35,7 @@ export function proveLibrary(library: ClientLibrary): void {
       'after a CA is removed, the connections that were open are dropped while queries continue',
       proveRetiring,
     )
+    await promise('a server whose certificate has another name is refused', proveServerName)
   })
 }
 
@@ -90,4 +91,12 @@ async function proveRetiring(site: LibrarySite, server: LibraryServer): Promise<
   await load.stop()
 }
 
+async function proveServerName(site: LibrarySite, server: LibraryServer): Promise<void> {
+  // Connected, so that it does not meet that certificate.
+  await site.client.query()
+  await server.renew(serverAuthority.issue({ names: ['other.test'] }))
+  await assert.rejects(site.hold(), (error) => OTHER_NAME.test(inspect(error, { depth: 5 })))
+}
+
+const OTHER_NAME = /ERR_TLS_CERT_ALTNAME_INVALID|does not match certificate's altnames/
 const NOT_TRUSTED = /UNABLE_TO_VERIFY_LEAF_SIGNATURE|unable to verify the first certificate/
