@@ -1,5 +1,9 @@
 /* pg and its pool, with PostgreSQL. The serials are those that the server reports. */
 
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import tls from 'node:tls'
+
 import pg from 'pg'
 
 import { type LibraryConnection, serialOf } from '../../../support/clients/client-library.js'
@@ -52,6 +56,13 @@ proveExample({
     env: { PGHOST: 'localhost', PGPORT: String(port), PGUSER: 'app', PGDATABASE: 'postgres' },
   }),
   answer: /^\/CN=app$/,
+})
+
+test('pg replaces `ssl` if a connection string has `sslmode`, and not otherwise, as the documentation says', () => {
+  const ssl = { secureContext: tls.createSecureContext() }
+  const sslOf = (connectionString: string) => new pg.Client({ connectionString, ssl }).ssl
+  assert.equal(sslOf('postgres://db.test/app'), ssl)
+  assert.notEqual(sslOf('postgres://db.test/app?sslmode=verify-full'), ssl)
 })
 
 async function ask(client: Pick<pg.Client, 'query'>): ReturnType<LibraryConnection['query']> {
