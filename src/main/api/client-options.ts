@@ -20,12 +20,12 @@ export interface ContextClientOptions {
 /** For libraries that build a TLS context from PEM. Each property is that of the generation in service when it is read. */
 export interface PemClientOptions {
   /** Absent for the public roots. */
-  readonly ca: Buffer | undefined
+  readonly ca?: Buffer
   /** The chain; an array if the engine has several pairs. */
   readonly cert: Buffer | Buffer[]
   readonly key: Buffer | Buffer[]
-  readonly crl: Buffer[] | undefined
-  readonly ciphers: string | undefined
-  readonly minVersion: tls.SecureVersion | undefined
-  readonly maxVersion: tls.SecureVersion | undefined
+  readonly crl?: string[]
+  readonly ciphers?: string
+  readonly minVersion?: tls.SecureVersion
+  readonly maxVersion?: tls.SecureVersion
 }

@@ -18,8 +18,8 @@ export function contextClientOptions(
   current: () => tls.SecureContext,
   check: IdentityCheck | null,
 ): ContextClientOptions {
-  const get = { get: current, enumerable: true }
-  const fixed = check ? { checkServerIdentity: { value: check, enumerable: true } } : {}
+  const get = { get: current, ...LIKE_ASSIGNED }
+  const fixed = check ? { checkServerIdentity: { value: check, ...LIKE_ASSIGNED } } : {}
   return Object.defineProperties({}, { secureContext: get, ...fixed }) as ContextClientOptions
 }
 
@@ -39,7 +39,7 @@ export function pemClientOptions(first: Snapshot, current: () => Snapshot | null
   const names = ['ca', 'cert', 'key', 'crl', 'ciphers', 'minVersion', 'maxVersion'] as const
   return Object.defineProperties(
     {},
-    Object.fromEntries(names.map((name) => [name, { get: () => read()[name], enumerable: true }])),
+    Object.fromEntries(names.map((name) => [name, { get: () => read()[name], ...LIKE_ASSIGNED }])),
   ) as PemClientOptions
 }
 
@@ -48,9 +48,13 @@ function pemOf({ material, options }: Snapshot): PemClientOptions {
   const { ca, crl, cert, ciphers, minVersion, maxVersion } = whole
   // A copy that is not overwritten with the generation: the library may still build its context.
   const key = material.pairs.map((pair) => Buffer.from(pair.key))
-  const pem = { ca, crl, cert: oneOrAll(cert), key: oneOrAll(key), ciphers, minVersion, maxVersion }
+  const lists = Array.isArray(crl) ? crl.map(String) : crl
+  const pem = { ca, crl: lists, cert: oneOrAll(cert), key: oneOrAll(key), ciphers, minVersion, maxVersion }
   return pem as PemClientOptions
 }
+
+/** Libraries copy enumerable properties; pg hides `key` from inspection by defining it again. */
+const LIKE_ASSIGNED = { enumerable: true, configurable: true }
 
 /** Some libraries expect a single value. */
 function oneOrAll(values: unknown): unknown {

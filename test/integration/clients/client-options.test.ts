@@ -2,11 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import tls, { type TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 
-import type { ContextClientOptions, PemClientOptions, ReloadEngine } from '../../../src/main/index.js'
+import type {
+  ContextClientOptions,
+  PemClientOptions,
+  ReloadEngine,
+  ReloadEngineOptions,
+} from '../../../src/main/index.js'
 import { assertApplied, startEngine } from '../../../support/engine/engines.js'
 import { overwriteInPlace, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
@@ -97,6 +103,25 @@ test('PEM values of one generation are the same objects, because libraries build
   assert.match(String(key), /PRIVATE KEY/)
 })
 
+test('PEM options serve a library that hides the key from inspection, as pg does', async (t) => {
+  const { engine, renew, connect } = await site(t)
+  const options = engine.clientOptions({ as: 'pem' })
+  Object.defineProperty(options, 'key', { enumerable: false })
+  const leaf = await renew()
+  assert.equal((await connect({ ...options, key: options.key })).shown, leaf.fingerprint256)
+})
+
+test('as pem: the server of a revoked certificate is refused, and the list is text, as libraries declare it', async (t) => {
+  const revoked = authority.issue()
+  const crl = join(tempDir(t), 'ca.crl')
+  overwriteInPlace(crl, authority.crl({ revoked: [revoked.serial] }))
+  const { engine, connect } = await site(t, { crl })
+  const options = engine.clientOptions({ as: 'pem' })
+  assert.match(options.crl?.[0] ?? '', /^-----BEGIN X509 CRL-----/)
+  await connect(options)
+  await assert.rejects(connect(options, await peer(t, revoked, clients.certPem)), { code: 'CERT_REVOKED' })
+})
+
 test('a name other than `context` and `pem` is refused', async (t) => {
   const { engine } = await site(t)
   const refused = { code: 'OPTIONS_INVALID', message: /`as`: expected 'context' or 'pem'/ }
@@ -121,12 +146,12 @@ function optionsOf(engine: ReloadEngine, as: 'context' | 'pem'): Options {
   return as === 'pem' ? engine.clientOptions({ as }) : engine.clientOptions()
 }
 
-async function site(t: TestContext) {
+async function site(t: TestContext, extra: Partial<ReloadEngineOptions> = {}) {
   const dir = tempDir(t)
   const first = clients.issue()
   const ca = `${dir}/ca.pem`
   overwriteInPlace(ca, authority.certPem)
-  const engine = await startEngine(t, { ...writePair(dir, first), ca })
+  const engine = await startEngine(t, { ...writePair(dir, first), ca, ...extra })
   const port = await peer(t, authority.issue(), clients.certPem)
   const renew = async () => {
     const leaf = clients.issue()
