@@ -37,6 +37,7 @@ const LAYERS = [
   'main/engine',
   'main/sources',
   'main/fleet',
+  'main/grpc',
   'main/drain',
   'main/observe',
   'main/control',

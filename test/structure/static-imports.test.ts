@@ -23,6 +23,10 @@ test('the SPIFFE source loads gRPC when it connects, not before', () => {
   assert.deepEqual(packagesOf('sources/spiffe/index.js'), ['zod'])
 })
 
+test('the provider for gRPC loads no gRPC', () => {
+  assert.deepEqual(packagesOf('grpc/index.js'), [])
+})
+
 test('the HTTPS source loads no package for requests, and an engine with files loads no source', () => {
   assert.deepEqual(packagesOf('sources/https/index.js'), ['zod'])
   assert.ok(!modulesOf('index.js').some((path) => path.includes('/main/sources/')))

@@ -10,6 +10,11 @@ export function noteEngine(engine: object, serving: () => Serving): void {
   servings.set(engine, serving)
 }
 
+/** What an engine serves; `undefined` for any other object. */
+export function servingOf(engine: object): (() => Serving) | undefined {
+  return servings.get(engine)
+}
+
 /** Whether an object is an engine of this library. */
 export function isEngine(engine: object): boolean {
   return servings.has(engine)

@@ -14,7 +14,7 @@ export type PeerRule =
   | { readonly cn: string }
   | { readonly spki: string }
 
-export type PeerRuleKind = 'uri' | 'dns' | 'cn' | 'spki'
+type PeerRuleKind = 'uri' | 'dns' | 'cn' | 'spki'
 
 /** The normal form of a rule, or what was expected instead. */
 export type ReadRule = { readonly rule: string } | { readonly expected: string }
@@ -30,14 +30,8 @@ export function peerRuleIn(given: unknown): ReadRule {
 
 /** The rule of a normal form. */
 export function peerRuleOf(text: string): PeerRule {
-  const [kind, value] = partsOf(text)
-  return { [kind]: value } as unknown as PeerRule
-}
-
-/** Kind and value of a normal form. */
-export function partsOf(text: string): readonly [PeerRuleKind, string] {
   const space = text.indexOf(' ')
-  return [text.slice(0, space) as PeerRuleKind, text.slice(space + 1)]
+  return { [text.slice(0, space)]: text.slice(space + 1) } as unknown as PeerRule
 }
 
 const ONE_OF = 'expected exactly one of `uri`, `dns`, `cn` and `spki`, with a string'

@@ -29,11 +29,8 @@ test('a drain, its signals, a control server and a notifier log to the logger of
   const drain = createDrain({ servers: [server], engine, lameDuckMs: 0 })
   const release = handleSignals(drain, engine, { exit: () => {} })
   t.after(release)
-  const had = process.env['NOTIFY_SOCKET']
   process.env['NOTIFY_SOCKET'] = 'not an address'
-  t.after(() =>
-    had === undefined ? delete process.env['NOTIFY_SOCKET'] : (process.env['NOTIFY_SOCKET'] = had),
-  )
+  t.after(() => delete process.env['NOTIFY_SOCKET'])
   createNotifier({ engine })
   createNotifier({ engine, logger: own })
 

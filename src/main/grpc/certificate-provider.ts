@@ -1,0 +1,138 @@
+import type { ServingEngine } from '../api/serving-engine.js'
+import { servingOf } from '../attach/server-acceptance.js'
+import { ReloadError } from '../base/errors.js'
+import { deferredLogger, type Logger } from '../base/logger.js'
+import { loggerOr } from '../base/owner-logger.js'
+import type { Snapshot } from '../generation/generation.js'
+import { whyNotForGrpc } from './why-not.js'
+
+/** Receives the trust anchors as PEM. gRPC reads `null` as a failure; this provider never passes it. */
+export type CaCertificateListener = (update: { readonly caCertificate: Buffer } | null) => void
+
+/** Receives the chain and the private key as PEM. gRPC reads `null` as a failure; this provider never passes it. */
+export type IdentityCertificateListener = (
+  update: { readonly certificate: Buffer; readonly privateKey: Buffer } | null,
+) => void
+
+/** The interface of the same name in `@grpc/grpc-js` (`experimental`, 1.14). */
+export interface CertificateProvider {
+  addCaCertificateListener(listener: CaCertificateListener): void
+  removeCaCertificateListener(listener: CaCertificateListener): void
+  addIdentityCertificateListener(listener: IdentityCertificateListener): void
+  removeIdentityCertificateListener(listener: IdentityCertificateListener): void
+}
+
+/** The part of an engine that a provider follows: a `ReloadEngine`, or the `MemberEngine` of a fleet. */
+export interface FollowedEngine extends ServingEngine {
+  on(event: 'applied', listener: () => void): unknown
+}
+
+/**
+ * The certificates of an engine for `@grpc/grpc-js`, whose channels and servers then follow the generations: one channel and one
+ * server for all of them. New connections use the current certificate, and open ones stay.
+ *
+ * @example
+ * const provider = certificateProvider(engine)
+ * const channel = grpc.experimental.createCertificateProviderChannelCredentials(provider, provider)
+ * const server = grpc.experimental.createCertificateProviderServerCredentials(provider, provider, true)
+ *
+ * gRPC keeps copies of the private key, which the engine cannot overwrite, and builds a TLS context from the PEM on the main
+ * thread: at each connection of a channel, and at each generation in a server. With several pairs, it gets the first. After
+ * `engine.close()`, the last generation stays.
+ *
+ * gRPC gets no more than anchors, chain and key. So an engine with revocation lists, `peers` or trust domains is refused, and one
+ * without trust anchors: gRPC would accept peers that the engine refuses. If `update()` adds them later, gRPC keeps the generation
+ * before, and an error is logged. docs/outbound.md has the alternatives.
+ *
+ * @throws ReloadError `OPTIONS_INVALID` for such an engine, or for anything but an engine; `CLOSED`.
+ */
+export function certificateProvider(engine: FollowedEngine): CertificateProvider {
+  return new EngineProvider(engine)
+}
+
+interface Pem {
+  readonly ca: Buffer
+  readonly certificate: Buffer
+  readonly privateKey: Buffer
+}
+
+class EngineProvider implements CertificateProvider {
+  readonly #snapshot: () => Snapshot
+  readonly #logger: Logger
+  readonly #caListeners = new Set<CaCertificateListener>()
+  readonly #identityListeners = new Set<IdentityCertificateListener>()
+  #latest: Pem
+
+  constructor(engine: FollowedEngine) {
+    const serving = servingOf(engine)
+    if (!serving)
+      throw new ReloadError(
+        'OPTIONS_INVALID',
+        'certificateProvider: expected an engine of createReloadEngine()',
+      )
+    // Throws if the engine is closed.
+    engine.secureContext()
+    this.#snapshot = () => serving().snapshot
+    this.#logger = deferredLogger(loggerOr(undefined, engine))
+    const why = whyNotForGrpc(this.#snapshot())
+    if (why !== null) throw new ReloadError('OPTIONS_INVALID', `certificateProvider: ${why}`)
+    this.#latest = pemOf(this.#snapshot())
+    engine.on('applied', () => this.#follow())
+  }
+
+  addCaCertificateListener(listener: CaCertificateListener): void {
+    this.#caListeners.add(listener)
+    // Not at once: gRPC expects that a listener is called after it was added.
+    process.nextTick(() => {
+      if (this.#caListeners.has(listener)) listener({ caCertificate: this.#latest.ca })
+    })
+  }
+
+  removeCaCertificateListener(listener: CaCertificateListener): void {
+    this.#caListeners.delete(listener)
+  }
+
+  addIdentityCertificateListener(listener: IdentityCertificateListener): void {
+    this.#identityListeners.add(listener)
+    process.nextTick(() => {
+      if (this.#identityListeners.has(listener)) listener(identityOf(this.#latest))
+    })
+  }
+
+  removeIdentityCertificateListener(listener: IdentityCertificateListener): void {
+    this.#identityListeners.delete(listener)
+  }
+
+  #follow(): void {
+    const snapshot = this.#snapshot()
+    const why = whyNotForGrpc(snapshot)
+    if (why !== null) {
+      this.#logger.error({ generation: snapshot.generation.number, reason: why }, NOT_FOLLOWED)
+      return
+    }
+    const before = this.#latest
+    const now = pemOf(snapshot)
+    this.#latest = now
+    const isSame = (part: keyof Pem) => before[part].equals(now[part])
+    // A server builds a context for each update, so it gets none without a change, for instance of SNI hosts.
+    if (!isSame('ca')) for (const listener of this.#caListeners) listener({ caCertificate: now.ca })
+    if (isSame('certificate') && isSame('privateKey')) return
+    for (const listener of this.#identityListeners) listener(identityOf(now))
+  }
+}
+
+const NOT_FOLLOWED = 'gRPC keeps the certificates of an earlier generation'
+
+function identityOf({ certificate, privateKey }: Pem): { certificate: Buffer; privateKey: Buffer } {
+  return { certificate, privateKey }
+}
+
+/** Copies, because the buffers of a generation are overwritten with it. */
+function pemOf({ material }: Snapshot): Pem {
+  const [first] = material.pairs as [Snapshot['material']['pairs'][number]]
+  return {
+    ca: Buffer.from(material.trust.authorities?.pem ?? []),
+    certificate: Buffer.from(first.chain),
+    privateKey: Buffer.from(first.key),
+  }
+}

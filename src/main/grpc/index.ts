@@ -1,0 +1,6 @@
+export {
+  type CaCertificateListener,
+  type CertificateProvider,
+  certificateProvider,
+  type IdentityCertificateListener,
+} from './certificate-provider.js'
