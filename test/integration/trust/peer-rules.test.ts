@@ -152,6 +152,24 @@ test('rules apply to a source that delivers the anchors', async (t) => {
   assert.equal((await engine.admits(admin.certPem)).admitted, false)
 })
 
+test('a file of rules beside a source is read at each check, also while the source answers nothing new or fails', async (t) => {
+  const source = new MemorySource(deliveryOf(createAuthority().issue(), '1', { ca: [clients.certDer] }))
+  const file = join(tempDir(t), 'peers.json')
+  const write = (rules: readonly PeerRule[]) => overwriteInPlace(file, JSON.stringify({ allow: rules }))
+  write([WEB, ADMIN])
+  const engine = await startEngine(t, { source, requestCert: true, peers: { file } })
+  const admitted = async (leaf: Leaf) => (await engine.admits(leaf.certPem)).admitted
+  write([WEB])
+  assertApplied(await engine.reload())
+  assert.deepEqual([await admitted(web), await admitted(admin)], [true, false])
+  source.answer = () => {
+    throw new Error('the source is down')
+  }
+  write([ADMIN])
+  assertApplied(await engine.reload())
+  assert.deepEqual([await admitted(web), await admitted(admin)], [false, true])
+})
+
 test('a refused client is logged with its name and address, counted, and a flood of refusals does not fill the log', async (t) => {
   const { site } = await fileSite(t, [WEB])
   const metrics = createMetrics(site.engine)
