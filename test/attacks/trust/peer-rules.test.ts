@@ -14,6 +14,7 @@ import tls from 'node:tls'
 import grpc from '@grpc/grpc-js'
 
 import type { PeerRule, ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
+import { eventually } from '../../../support/base/eventually.js'
 import { connectFully, createGreeter, openOnly, stopHalfWay } from '../../../support/clients/admission.js'
 import { assertApplied, startEngine } from '../../../support/engine/engines.js'
 import { overwriteInPlace, writePair } from '../../../support/files/files.js'
@@ -173,8 +174,11 @@ for (const version of VERSIONS) {
     // The report that a commit brings.
     await allow(WEB)
     assert.equal(engine.status().refusedPeers.PEER_NOT_ALLOWED, 2)
+    // What it refused since its last report is not lost either.
+    assert.equal(await admission(intern), 'refused')
     await member.close()
-    assert.equal(engine.status().refusedPeers.PEER_NOT_ALLOWED, 2)
+    await eventually('the member has left', () => engine.status().members?.length === 0)
+    assert.equal(engine.status().refusedPeers.PEER_NOT_ALLOWED, 3)
   })
 }
 
