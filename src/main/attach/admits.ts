@@ -1,11 +1,13 @@
 import { X509Certificate } from 'node:crypto'
+import tls from 'node:tls'
 
 import type { Problem } from '../../workers/base/problem.js'
 import { ProblemError } from '../../workers/base/problem.js'
+import { readIssuer } from '../../workers/formats/issuer.js'
 import { type PeerNames, peerNamesOf } from '../../workers/formats/peer-names.js'
 import { peerRuleOf } from '../../workers/formats/peer-rules.js'
 import { derOf, splitPem } from '../../workers/formats/pem.js'
-import { assertReadable, keyUsageOf, purposesOf } from '../../workers/formats/x509.js'
+import { assertReadable, validityOf } from '../../workers/formats/x509.js'
 import type { JudgePeersTask } from '../../workers/protocol/judge-peers.js'
 import type { PeerVerdict } from '../api/peer-verdict.js'
 import { deepFreeze } from '../base/deep-freeze.js'
@@ -44,6 +46,7 @@ export async function admits(
     ...(rules && rule === null ? [NOT_ALLOWED] : []),
     ...(isVerified ? [] : [NOT_VERIFIED]),
     ...problemsOf(leaf, parts.nowMs),
+    ...weaknessOf(certificates, serving.snapshot.options.context.ciphers),
   ]
   return deepFreeze({
     admitted: problems.length === 0,
@@ -68,35 +71,51 @@ function namesOf(leaf: Uint8Array): PeerNames | null {
   }
 }
 
-/** id-kp-clientAuth (RFC 5280, section 4.2.1.12). OpenSSL does not accept anyExtendedKeyUsage instead. */
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
-/** digitalSignature or keyAgreement: OpenSSL accepts either (`check_purpose_ssl_client`). */
-const CLIENT_USAGES = 0x88
-
 function problemsOf(leaf: Uint8Array, nowMs: number): Problem[] {
-  const { validFrom, validTo } = new X509Certificate(leaf)
-  const [purposes, usage] = [purposesOf(leaf), keyUsageOf(leaf)]
+  const [from, to] = validityOf(leaf)
+  const { ownFlaw, invalid } = readIssuer(leaf)
+  const flaw = invalid ?? ownFlaw
   const problems: Problem[] = []
-  if (nowMs > Date.parse(validTo))
-    problems.push({ code: 'CERT_EXPIRED', message: `the certificate expired on ${isoOf(validTo)}` })
-  if (nowMs < Date.parse(validFrom))
+  if (from === null || to === null)
+    problems.push({ code: 'CERT_EXPIRED', message: 'the dates of the certificate are not valid DER times' })
+  else if (nowMs > to)
+    problems.push({ code: 'CERT_EXPIRED', message: `the certificate expired on ${isoOf(to)}` })
+  else if (nowMs < from)
     problems.push({
       code: 'CERT_NOT_YET_VALID',
-      message: `the certificate is not valid before ${isoOf(validFrom)}`,
+      message: `the certificate is not valid before ${isoOf(from)}`,
     })
-  if (purposes && !purposes.includes(CLIENT_AUTH))
-    problems.push(notForClients('its extended key usage lacks clientAuth'))
-  if (usage !== null && (usage & CLIENT_USAGES) === 0)
-    problems.push(notForClients('its key usage lacks digitalSignature'))
+  if (flaw !== null)
+    problems.push({ code: 'CERT_PURPOSE', message: `the certificate is not for clients: ${flaw}` })
   return problems
 }
 
-function notForClients(why: string): Problem {
-  return { code: 'CERT_PURPOSE', message: `the certificate is not for clients: ${why}` }
+/**
+ * OpenSSL measures the certificates of a client by the security level of the server's context (`ssl_security_cert`), as it does
+ * with certificates that a context loads.
+ */
+function weaknessOf(certificates: readonly Uint8Array[], ciphers: string | undefined): Problem[] {
+  const cert = certificates.map((der) => pemOf(der) ?? '').join('')
+  try {
+    tls.createSecureContext({ ca: [], cert, ...(ciphers === undefined ? {} : { ciphers }) })
+    return []
+  } catch {
+    const message = 'the TLS library does not accept a key or a signature of the chain at its security level'
+    return [{ code: 'KEY_TOO_WEAK', message }]
+  }
 }
 
-function isoOf(text: string): string {
-  return new Date(text).toISOString()
+/** `null` for an intermediate that is no certificate: it is ignored. */
+function pemOf(der: Uint8Array): string | null {
+  try {
+    return new X509Certificate(der).toString()
+  } catch {
+    return null
+  }
+}
+
+function isoOf(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
 /** @throws ReloadError `OPTIONS_INVALID` */
@@ -107,8 +126,7 @@ function certificatesIn(given: GivenCertificate): Uint8Array[] {
     const [leaf] = ders as [Uint8Array]
     assertReadable(leaf)
     new X509Certificate(leaf)
-    purposesOf(leaf)
-    keyUsageOf(leaf)
+    readIssuer(leaf)
     return ders
   } catch (error) {
     if (error instanceof ReloadError) throw error

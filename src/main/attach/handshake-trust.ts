@@ -142,8 +142,8 @@ export class HandshakeTrust {
   }
 
   /**
-   * Node emits the undocumented event `secure` after each renegotiation, and does not update `authorized`, even if the
-   * certificate differs. If Node itself does not listen for `secure`, renegotiations could be missed and are disabled.
+   * Node emits the undocumented event `secure` after each renegotiation. It then sets `authorized` for a client that shows a valid
+   * certificate, and never resets it, even if the certificate differs. If Node itself does not listen for `secure`, renegotiations could be missed and are disabled.
    */
   #watchRenegotiation(socket: TLSSocket, terms: TrustTerms | undefined, policy: () => PeerPolicy): void {
     if (socket.listenerCount('secure') === 0) {
@@ -155,6 +155,8 @@ export class HandshakeTrust {
       const next = leafOf(socket)
       const isOther = leaf !== null && (next === null || Buffer.compare(leaf, next) !== 0)
       if (isOther || this.#isWithdrawn(socket, terms, policy())) shut(socket, 'TRUST_WITHDRAWN')
+      // A client that was not authorized may be now.
+      this.#refuseUnlessAllowed(socket, policy())
       leaf = next
     })
   }

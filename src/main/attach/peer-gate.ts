@@ -53,8 +53,13 @@ function isNamed(peer: KnownPeer | null, rules: PeerRules): boolean {
   return verdict
 }
 
+/** Names of refused peers. One that tries again and again must not have thousands of names read each time. */
+const names = new WeakMap<KnownPeer, string>()
+
 function refusal(code: PeerRefusal['code'], peer: KnownPeer | null): PeerRefusal {
-  return { code, peer: nameOf(peer?.certificates[0]) }
+  const name = (peer && names.get(peer)) ?? nameOf(peer?.certificates[0])
+  if (peer) names.set(peer, name)
+  return { code, peer: name }
 }
 
 /** The name by which an operator knows the peer: its URI, its DNS name, its common name, or its key. */

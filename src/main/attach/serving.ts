@@ -116,7 +116,7 @@ export class Serving {
     reuse: GenerationContexts | null = null,
   ): Promise<ServedState> {
     this.#assertServable(snapshot)
-    await stagePeerRules(snapshot.material.trust, gauge)
+    await stagePeerRules(snapshot.material.trust, this.#state, gauge)
     const contexts = reuse ?? new GenerationContexts(snapshot, this.tickets)
     const missing = () => this.servers.policiesUnder(snapshot.options).filter((peers) => !contexts.has(peers))
     for (let todo = [...policies, ...missing()]; todo.length > 0; todo = missing()) {

@@ -137,7 +137,11 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   }
 
   async #end(): Promise<void> {
-    if (!this.#orphaned) this.#link.send({ kind: 'leave' })
+    if (!this.#orphaned) {
+      // What it refused since its last report stays in the counts of the primary.
+      if (this.#transaction.begun) this.#link.send({ kind: 'report', report: this.#transaction.report() })
+      this.#link.send({ kind: 'leave' })
+    }
     this.#leave()
     this.#life.stop()
     await Promise.all([this.#work, this.#worker?.close()])

@@ -1,6 +1,6 @@
 import type { ContextOptions } from '../../workers/protocol/material.js'
 import type { PreparedAuthorities, PreparedTrust, TrustDomains } from '../../workers/protocol/prepare.js'
-import { peerRulesOf } from './rules-of-trust.js'
+import { rulesShrank } from './rules-of-trust.js'
 import type { PeerPolicy } from './trust-identity.js'
 
 /** The terms on which a server admits peers: everything that a trust identity is a hash of. */
@@ -63,13 +63,6 @@ function domainsShrank(before: TrustDomains | undefined, after: TrustDomains | u
   return Object.entries(before).some(([domain, anchors]) =>
     anchors.some((anchor) => !kept.get(domain)?.has(anchor)),
   )
-}
-
-/** Without rules, every verified peer is admitted. */
-function rulesShrank(before: PreparedTrust, after: PreparedTrust): boolean {
-  const [was, is] = [peerRulesOf(before), peerRulesOf(after)]
-  if (is === null) return false
-  return was === null || !is.includes(was)
 }
 
 function listsShrank(before: readonly Uint8Array[], after: readonly Uint8Array[]): boolean {

@@ -105,6 +105,11 @@ function mayBeUnchanged({ options: changed, force, dryRun }: PassMode, options: 
 }
 
 /** Whether there are files beside the source. */
-function hasFiles({ sources: { ca, caDir, crl, dhparam, ticketSecret } }: ResolvedOptions): boolean {
-  return ca.length + caDir.length + crl.length > 0 || dhparam !== null || ticketSecret !== null
+function hasFiles({
+  sources: { ca, caDir, crl, peerRules, dhparam, ticketSecret },
+}: ResolvedOptions): boolean {
+  const hasRulesFile = peerRules !== null && 'file' in peerRules
+  return (
+    ca.length + caDir.length + crl.length > 0 || hasRulesFile || dhparam !== null || ticketSecret !== null
+  )
 }

@@ -5,12 +5,12 @@ import {
   childrenOf,
   contentOf,
   type DerNode,
-  expectTag,
   isTime,
   nodeAt,
   oidOf,
+  timeOf,
 } from './der.js'
-import { BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE } from './der-tags.js'
+import { BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, UTC_TIME } from './der-tags.js'
 import { type Extension, extensionsIn } from './extensions.js'
 import { isEc, type KeyKind, publicKeyKindOf, RSA_PSS } from './key-kinds.js'
 import { canonicalName, commonNamesIn } from './name.js'
@@ -161,19 +161,19 @@ export function purposesOf(der: Uint8Array): string[] | null {
   return childrenOf(value, assertDer(value)).map((purpose) => oidOf(value, purpose))
 }
 
-const KEY_USAGE = '2.5.29.15'
-
 /**
- * The first byte of the key usage (RFC 5280, section 4.2.1.3: 0x80 is digitalSignature, 0x08 keyAgreement); `null` without one.
- *
- * @throws RangeError if it is malformed.
+ * Begin and end of the validity in milliseconds since the epoch; `null` for a time that OpenSSL refuses in a certificate
+ * (`X509_cmp_time`): it must have seconds, and neither fractions nor a time zone but `Z`.
  */
-export function keyUsageOf(der: Uint8Array): number | null {
-  const extension = extensionsOf(der).find(({ oid }) => oid === KEY_USAGE)
-  if (!extension) return null
-  const value = contentOf(der, extension.value)
-  // The first byte of a BIT STRING is the number of unused bits.
-  return contentOf(value, expectTag(value, assertDer(value), BIT_STRING))[1] ?? 0
+export function validityOf(der: Uint8Array): [from: number | null, to: number | null] {
+  const [from, to] = childrenOf(der, nodesOf(der).validity)
+  return [strictTimeOf(der, from), strictTimeOf(der, to)]
+}
+
+function strictTimeOf(der: Uint8Array, node: DerNode | undefined): number | null {
+  if (!node) return null
+  const isWhole = node.to - node.from === (node.tag === UTC_TIME ? 13 : 15)
+  return isWhole ? timeOf(der, node) : null
 }
 
 export function extensionsOf(der: Uint8Array): Extension[] {

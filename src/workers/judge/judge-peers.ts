@@ -17,7 +17,8 @@ const TASK_BUDGET_MS = 500
 export function judgePeers(task: JudgePeersTask): JudgePeersReply {
   const { trust, rules } = judgedBy(task)
   const known: KnownCertificates = new Map()
-  const pathRules = task.validAtMs === undefined ? LIVE : { ...LIVE, validAtMs: task.validAtMs }
+  const pathRules =
+    task.validAtMs === undefined ? LIVE : { ...LIVE, validAtMs: task.validAtMs, needsLists: true }
   const end = performance.now() + TASK_BUDGET_MS
   return task.chains.map((chain, i) => {
     if (i > 0 && performance.now() > end) return null

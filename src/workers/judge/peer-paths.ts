@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { derOf, splitPem } from '../formats/pem.js'
 import { PeerCertificate } from '../parse/peer-certificate.js'
 import type { PeerChain, PeerTrustParts } from '../protocol/judge-peers.js'
-import { isRevoked, type Revocations, readRevocations } from './revocations.js'
+import { hasCurrentList, isRevoked, type Revocations, readRevocations } from './revocations.js'
 
 /**
  * Signature checks per peer. Real chains need fewer than ten, but a peer can send certificates that never end a search:
@@ -39,10 +39,15 @@ export interface PathRules {
    */
   readonly validAtMs: number | null
   readonly maxSignatures: number
+  /**
+   * Whether each certificate of the path needs a current revocation list of its CA, if the trust has any list: as in a handshake,
+   * where Node checks the whole path (`X509_V_FLAG_CRL_CHECK_ALL`).
+   */
+  readonly needsLists: boolean
 }
 
 /** The rules for live connections. */
-export const LIVE: PathRules = { validAtMs: null, maxSignatures: MAX_SIGNATURES }
+export const LIVE: PathRules = { validAtMs: null, maxSignatures: MAX_SIGNATURES, needsLists: false }
 
 /**
  * Whether a path leads from a peer's certificate to a trust anchor without a revoked certificate, as OpenSSL finds one in a
@@ -86,11 +91,12 @@ function leadsToAnchor(
   own: ReadonlyMap<string, readonly PeerCertificate[]>,
   anchors: Anchors,
   trust: PeerTrust,
-  { validAtMs, maxSignatures }: PathRules,
+  { validAtMs, maxSignatures, needsLists }: PathRules,
 ): boolean {
   const visited = new Set([leaf.id])
   const domain = trust.byDomain === null || validAtMs === null ? null : leaf.trustDomain
   const queue: Step[] = [{ certificate: leaf, depth: 0, counted: 0 }]
+  const lists = needsLists ? trust.revocations : []
   let signatures = 0
   for (let step = queue.shift(); step; step = queue.shift()) {
     const { certificate, depth, counted } = step
@@ -107,6 +113,7 @@ function leadsToAnchor(
       if (signatures++ === maxSignatures) return false
       if (!certificate.isSignedBy(issuer)) continue
       if (isRevoked(certificate, issuer.keyId, trust.revocations)) continue
+      if (lists.length > 0 && !hasCurrentList(certificate, issuer.keyId, lists)) continue
       visited.add(issuer.id)
       queue.push({
         certificate: issuer,

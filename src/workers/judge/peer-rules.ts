@@ -1,7 +1,9 @@
 import { type PeerNames, peerNamesOf } from '../formats/peer-names.js'
 
-/** Rules that are added to the tables in one piece. */
-const PIECE = 500
+/** Bytes of rules that are added to the table in one piece, and rules that are compared in one: about 0.1 ms. */
+const PIECE_BYTES = 8_192
+const PIECE_RULES = 200
+const NEWLINE = 10
 
 /**
  * The rules about peers of one trust. Each kind of name is one lookup, so 10,000 rules cost a handshake as much as one.
@@ -12,10 +14,13 @@ export class PeerRules {
   /** Builds the tables in pieces, for the main thread. @param packed see {@link packRules} */
   static *build(packed: Uint8Array): Generator<void, PeerRules, void> {
     const rules = new PeerRules()
-    const texts = unpackRules(packed)
-    for (const [i, text] of texts.entries()) {
-      if (i % PIECE === PIECE - 1) yield
-      rules.#rules.add(text)
+    const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength)
+    for (let from = 0; from < bytes.length; ) {
+      const newline = bytes.indexOf(NEWLINE, from + PIECE_BYTES)
+      const to = newline === -1 ? bytes.length : newline
+      for (const text of bytes.toString('utf8', from, to).split('\n')) rules.#rules.add(text)
+      from = to + 1
+      yield
     }
     return rules
   }
@@ -32,9 +37,13 @@ export class PeerRules {
     return this.#rules.size
   }
 
-  /** Whether every peer that the other rules admit is admitted by these, as far as the texts show. */
-  includes(others: PeerRules): boolean {
-    for (const rule of others.#rules) if (!this.#rules.has(rule)) return false
+  /** Finds, in pieces, whether every peer that the other rules admit is admitted by these, as far as the texts show. */
+  *comparison(others: PeerRules): Generator<void, boolean, void> {
+    let compared = 0
+    for (const rule of others.#rules) {
+      if (!this.#rules.has(rule)) return false
+      if (++compared % PIECE_RULES === 0) yield
+    }
     return true
   }
 

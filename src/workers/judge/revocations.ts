@@ -54,15 +54,27 @@ export function isRevoked(
   lists: readonly Revocations[],
   now: number = Date.now(),
 ): boolean {
-  const own = lists.filter(
-    (list) => list.issuer === issuer && (!list.authorityKeyId || !keyId || list.authorityKeyId === keyId),
-  )
+  const own = lists.filter((list) => isOf(list, issuer, keyId))
   own.sort((a, b) => Number(isCurrent(b, now)) - Number(isCurrent(a, now)) || b.thisUpdate - a.thisUpdate)
   const chosen = own.filter((list, i) => own.findIndex(({ scope }) => scope === list.scope) === i)
   // As configured by Node, OpenSSL ignores indirect lists of another CA; a certificate in one counts as revoked all the
   // same.
   const foreign = lists.some((list) => list.issuer !== issuer && list.revoked.get(issuer)?.has(serial))
   return foreign || chosen.some(({ revoked }) => revoked.get(issuer)?.has(serial))
+}
+
+/** Whether the CA of a certificate has a currently valid list. Without one, OpenSSL refuses the certificate. */
+export function hasCurrentList(
+  { issuer }: { readonly issuer: string },
+  keyId: string | null,
+  lists: readonly Revocations[],
+  now: number = Date.now(),
+): boolean {
+  return lists.some((list) => isOf(list, issuer, keyId) && isCurrent(list, now))
+}
+
+function isOf({ issuer, authorityKeyId }: Revocations, ca: string, keyId: string | null): boolean {
+  return issuer === ca && (!authorityKeyId || !keyId || authorityKeyId === keyId)
 }
 
 const DIRECTORY_NAME = 0xa4

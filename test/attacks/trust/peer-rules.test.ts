@@ -14,7 +14,9 @@ import tls from 'node:tls'
 import grpc from '@grpc/grpc-js'
 
 import type { PeerRule, ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
+import { eventually } from '../../../support/base/eventually.js'
 import { connectFully, createGreeter, openOnly, stopHalfWay } from '../../../support/clients/admission.js'
+import { renegotiatingClient, withoutPython } from '../../../support/clients/renegotiating-client.js'
 import { assertApplied, startEngine } from '../../../support/engine/engines.js'
 import { overwriteInPlace, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
@@ -173,8 +175,42 @@ for (const version of VERSIONS) {
     // The report that a commit brings.
     await allow(WEB)
     assert.equal(engine.status().refusedPeers.PEER_NOT_ALLOWED, 2)
+    // What it refused since its last report is not lost either.
+    assert.equal(await admission(intern), 'refused')
     await member.close()
-    assert.equal(engine.status().refusedPeers.PEER_NOT_ALLOWED, 2)
+    await eventually('the member has left', () => engine.status().members?.length === 0)
+    assert.equal(engine.status().refusedPeers.PEER_NOT_ALLOWED, 3)
+  })
+}
+
+for (const [what, second, serves] of [
+  ['without a rule is refused', intern, false],
+  ['that a rule names is authorized', web, true],
+] as const) {
+  test(`TLSv1.2: an unverified client that renegotiates with a certificate ${what}`, {
+    skip: withoutPython,
+  }, async (t) => {
+    const { engine } = await site(t, WEB, { rejectUnauthorized: false })
+    const seen: boolean[] = []
+    const codes: unknown[] = []
+    const server = tls.createServer(engine.serverOptions(), (socket) => {
+      seen.push(socket.authorized)
+      socket.on('error', () => {}).write('switch')
+      socket.once('data', () => {
+        socket.renegotiate({}, () => socket.write('after'))
+        socket.once('data', () => {
+          seen.push(socket.authorized)
+          socket.destroy()
+        })
+      })
+    })
+    server.on('tlsClientError', (error: NodeJS.ErrnoException) => codes.push(error.code))
+    engine.attach(server)
+    const stranger = createAuthority().issue({ names: [], uris: [idOf('web')] })
+    const client = renegotiatingClient(t, tempDir(t), await listen(t, server), [stranger, second])
+    await client.exited
+    assert.deepEqual(seen, serves ? [false, true] : [false])
+    assert.deepEqual(codes, serves ? [] : ['PEER_NOT_ALLOWED'])
   })
 }
 

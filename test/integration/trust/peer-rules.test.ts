@@ -1,6 +1,7 @@
 /* The option `peers` as an operator uses it: changes, dry runs, mistakes, what is logged and counted, and questions about it. */
 
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
@@ -15,6 +16,8 @@ import { identityOf, peerSite } from '../../../support/engine/peer-site.js'
 import { overwriteInPlace, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { createAuthority, type Leaf, type LeafOptions } from '../../../support/material/certificates.js'
+import { bits, nothing } from '../../../support/material/der.js'
+import { extension } from '../../../support/material/extensions.js'
 import { deliveryOf, MemorySource } from '../../../support/sources/memory-source.js'
 
 const clients = createAuthority()
@@ -152,6 +155,24 @@ test('rules apply to a source that delivers the anchors', async (t) => {
   assert.equal((await engine.admits(admin.certPem)).admitted, false)
 })
 
+test('a file of rules beside a source is read at each check, also while the source answers nothing new or fails', async (t) => {
+  const source = new MemorySource(deliveryOf(createAuthority().issue(), '1', { ca: [clients.certDer] }))
+  const file = join(tempDir(t), 'peers.json')
+  const write = (rules: readonly PeerRule[]) => overwriteInPlace(file, JSON.stringify({ allow: rules }))
+  write([WEB, ADMIN])
+  const engine = await startEngine(t, { source, requestCert: true, peers: { file } })
+  const admitted = async (leaf: Leaf) => (await engine.admits(leaf.certPem)).admitted
+  write([WEB])
+  assertApplied(await engine.reload())
+  assert.deepEqual([await admitted(web), await admitted(admin)], [true, false])
+  source.answer = () => {
+    throw new Error('the source is down')
+  }
+  write([ADMIN])
+  assertApplied(await engine.reload())
+  assert.deepEqual([await admitted(web), await admitted(admin)], [false, true])
+})
+
 test('a refused client is logged with its name and address, counted, and a flood of refusals does not fill the log', async (t) => {
   const { site } = await fileSite(t, [WEB])
   const metrics = createMetrics(site.engine)
@@ -217,6 +238,28 @@ const QUESTIONS: readonly (readonly [string, string, readonly string[]])[] = [
     clients.issueAuthority().issue({ uris: ['spiffe://example.org/web'] }).certPem,
     ['PEER_NOT_VERIFIED'],
   ],
+  [
+    'a certificate with a critical extension that OpenSSL does not know',
+    issue({ uris: ['spiffe://example.org/web'], extensions: [extension('1.2.3.4', nothing(), true)] })
+      .certPem,
+    ['CERT_PURPOSE'],
+  ],
+  [
+    'a certificate whose Netscape type is for servers',
+    issue({
+      uris: ['spiffe://example.org/web'],
+      extensions: [extension('2.16.840.1.113730.1.1', bits(Buffer.from([0x40]), 6))],
+    }).certPem,
+    ['CERT_PURPOSE'],
+  ],
+  [
+    'a key that OpenSSL refuses',
+    issue({
+      uris: ['spiffe://example.org/web'],
+      key: generateKeyPairSync('rsa', { modulusLength: 512 }),
+    }).certPem,
+    ['KEY_TOO_WEAK'],
+  ],
   ['a chain', clients.issueAuthority().issue({ uris: ['spiffe://example.org/web'] }).chainPem, []],
 ]
 
@@ -232,6 +275,16 @@ for (const [what, pem, codes] of QUESTIONS) {
     assert.equal(verdict.names?.spki.length, 64)
   })
 }
+
+test('admits() refuses a client whose CA has no revocation list beside those of others, as a handshake does', async (t) => {
+  const crl = join(tempDir(t), 'clients.crl')
+  overwriteInPlace(crl, clients.crl())
+  const { site } = await fileSite(t, [WEB], { crl })
+  const below = clients.issueAuthority().issue({ names: [], uris: ['spiffe://example.org/web'] })
+  const codes = async (pem: string) => (await site.engine.admits(pem)).problems.map(({ code }) => code)
+  assert.deepEqual(await codes(web.certPem), [])
+  assert.deepEqual(await codes(below.chainPem), ['PEER_NOT_VERIFIED'])
+})
 
 test('admits() takes PEM, DER and an object of Node, and refuses anything else', async (t) => {
   const { site } = await fileSite(t, [WEB])
