@@ -33,6 +33,7 @@ export type {
   ReloadOptions,
   RollbackOptions,
 } from './api/reload-engine.js'
+export type { Renewal, TrustChange } from './api/renewal.js'
 export type {
   HostCounts,
   NamedFacts,

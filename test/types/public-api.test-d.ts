@@ -38,12 +38,14 @@ import {
   type ReloadEvents,
   type ReloadOptions,
   type ReloadResult,
+  type Renewal,
   type Restored,
   type RollbackOptions,
   type ServerExtra,
   type ServingFacts,
   type TicketOptions,
   type Trigger,
+  type TrustChange,
   type TrustFacts,
   type WorkerOptions,
 } from '../../src/main/index.js'
@@ -93,6 +95,7 @@ export type PublicTypes = [
   PublishOptions,
   PublishTarget,
   Recovery,
+  Renewal,
   RedisClient,
   RedisSourceOptions,
   ReloadEngine,
@@ -108,6 +111,7 @@ export type PublicTypes = [
   StampFields,
   TicketOptions,
   Trigger,
+  TrustChange,
   TrustFacts,
   LastGoodOptions,
   WorkerOptions,
@@ -139,6 +143,7 @@ export async function accepted(app: https.RequestOptions & (() => void)): Promis
   const detaches: Detach[] = servers.map((server) => engine.attach(server))
   for (const detach of detaches) detach()
   engine.on('applied', ({ serving }) => void serving.fingerprint256.toLowerCase())
+  engine.on('renewed', ({ leaf, trust }) => void [leaf === true, trust === 'reduced'])
   engine.once('recovered', ({ outageMs }) => void outageMs.toFixed())
   const { outcome, problems }: ReloadResult = await engine.reload({
     force: true,

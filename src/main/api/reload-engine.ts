@@ -2,6 +2,7 @@ import type { Problem } from '../../workers/base/problem.js'
 import type { Generation } from './generation.js'
 import type { EvictedMember, MemberStatus } from './members.js'
 import type { EngineChanges } from './options.js'
+import type { Renewal } from './renewal.js'
 import type { ReloadResult } from './result.js'
 import type { ServingEngine } from './serving-engine.js'
 import type {
@@ -37,6 +38,11 @@ export interface ReloadEvents {
   /** A check by the timer found no change. */
   checked: [ReloadResult]
   applied: [ReloadResult]
+  /**
+   * A new generation is in service, after a reload, an update or a rollback: states what it changes for connections that are
+   * already open. Emitted after `applied`.
+   */
+  renewed: [Renewal]
   rejected: [ReloadResult]
   waiting: [ReloadResult]
   /** The files could not be served before, and can be served again. */

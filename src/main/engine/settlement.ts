@@ -4,6 +4,7 @@ import type { ExpiryNotice } from '../api/status.js'
 import type { EventHub } from '../base/event-hub.js'
 import type { Logger } from '../base/logger.js'
 import type { Snapshot } from '../generation/generation.js'
+import { Renewals } from '../generation/renewals.js'
 import type { PassReport } from '../reload/pass-report.js'
 import { publishPass } from './channels.js'
 import type { AutomaticChecks } from './checks.js'
@@ -27,6 +28,7 @@ export interface SettlementParts {
  */
 export class Settlement {
   readonly #parts: SettlementParts
+  readonly #renewals = new Renewals()
 
   constructor(parts: SettlementParts) {
     this.#parts = parts
@@ -34,6 +36,7 @@ export class Settlement {
 
   /** Settles the first load, at which there are no listeners yet. */
   begin(first: PassReport): void {
+    this.#renewals.next(this.#parts.served())
     this.#parts.journal.settle(first, this.#mayWait(first))
     this.#warnOfInterval()
     this.#parts.checks.plan()
@@ -54,7 +57,11 @@ export class Settlement {
     checks.plan()
     events.emit('settled', result)
     if (result.outcome === 'unchanged' && result.trigger === 'timer') events.emit('checked', result)
-    if (result.outcome === 'applied') events.emit('applied', result)
+    if (result.outcome === 'applied') {
+      events.emit('applied', result)
+      const renewal = this.#renewals.next(served())
+      if (renewal) events.emit('renewed', renewal)
+    }
     if (result.outcome === 'rejected') events.emit('rejected', result)
     if (result.outcome === 'waiting-for-pair') events.emit('waiting', result)
     if (recovery) events.emit('recovered', recovery)

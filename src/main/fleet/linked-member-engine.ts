@@ -12,6 +12,7 @@ import { deferred } from '../base/deferred.js'
 import { ReloadError } from '../base/errors.js'
 import { EventHub } from '../base/event-hub.js'
 import type { Logger } from '../base/logger.js'
+import { Renewals } from '../generation/renewals.js'
 import { openWorker, type Worker } from '../threads/pool.js'
 import { type FollowedMessage, numberIn, otherRelease, toMemberOf } from './incoming.js'
 import { requestJoin } from './join-request.js'
@@ -38,6 +39,7 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
   readonly #transaction: MemberTransaction
   readonly #reloads: ReloadRequests
   readonly #hosts: MemberHosts
+  readonly #renewals = new Renewals()
   /** Opened by the first `distrusted()`: the primary cannot judge this process's connections. */
   #worker: Worker | null = null
   #work: Promise<void> = Promise.resolve()
@@ -194,7 +196,11 @@ export class LinkedMemberEngine extends BaseEngine implements MemberEngine {
     else if (message.kind === 'settle') this.#settle()
     else if (message.kind === 'evicted') this.#joinAgain(message.reason)
     else this.#undo(message.kind)
-    if (this.#transaction.begun) this.#life.watch(this.#transaction.serving.snapshot)
+    if (!this.#transaction.begun) return
+    const { snapshot } = this.#transaction.serving
+    this.#life.watch(snapshot)
+    const renewal = this.#renewals.next(snapshot)
+    if (renewal) this.#events.emit('renewed', renewal)
   }
 
   #commit(message: Extract<Step, { kind: 'commit' }>): void {

@@ -1,6 +1,7 @@
 import type { Problem } from '../../workers/base/problem.js'
 import type { Generation } from '../api/generation.js'
 import type { ReloadOptions } from '../api/reload-engine.js'
+import type { Renewal } from '../api/renewal.js'
 import type { ReloadResult } from '../api/result.js'
 import type { ServingEngine } from '../api/serving-engine.js'
 import type { CurrentEnds, ExpiryNotice, RefusedPeers } from '../api/status.js'
@@ -11,6 +12,11 @@ export interface JoinedEvents {
   expiring: [ExpiryNotice]
   /** A generation that the primary prepared is in service here. */
   applied: [AppliedGeneration]
+  /**
+   * As in `ReloadEvents`, for the generation in service here. Emitted after `applied`, and also if the fleet has returned to the
+   * previous generation because another member refused the new one.
+   */
+  renewed: [Renewal]
   /** The primary has ended: the last certificates stay in service, and are not renewed any more. */
   orphaned: []
   /**

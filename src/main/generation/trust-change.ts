@@ -27,6 +27,14 @@ export function trustShrank(before: TrustTerms, after: TrustTerms): boolean {
   if (before.identity === after.identity || !after.peers.requestCert) return false
   if (!before.peers.requestCert) return true
   if (after.peers.rejectUnauthorized && !before.peers.rejectUnauthorized) return true
+  return verifiersShrank(before, after)
+}
+
+/** What verifies a peer, whether it is a client or a server. */
+export type Verifiers = Pick<TrustTerms, 'trust' | 'options'>
+
+/** Whether `before` may verify a peer that `after` does not: {@link trustShrank} without the requirements of a server. */
+export function verifiersShrank(before: Verifiers, after: Verifiers): boolean {
   if (before.options.allowPartialTrustChain === true && after.options.allowPartialTrustChain !== true)
     return true
   if (before.trust === after.trust) return false
