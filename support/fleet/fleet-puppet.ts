@@ -50,6 +50,7 @@ export function unjoinedMember(
       connections: { [served]: 1 },
       listeners: [],
       policies: [],
+      refusedPeers: { PEER_NOT_ALLOWED: 0, TRUST_DOMAIN: 0 },
     }
     say({ kind, number, longestSliceMs: 0, report })
   }

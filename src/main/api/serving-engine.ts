@@ -46,8 +46,8 @@ export interface ServingEngine extends AsyncDisposable {
   /**
    * Whether a client with this certificate may connect now, and every reason why not: its dates and its purpose, the trust anchors
    * and revocation lists, and the rules of the option `peers`. Give PEM, DER or an object of Node; in PEM, the intermediates that
-   * the client sends follow its certificate. At most 32 certificates and 100 KiB. The strength of keys and signatures is not
-   * judged: OpenSSL does so in the handshake.
+   * the client sends follow its certificate. At most 32 certificates and 100 KiB. Name constraints are not judged, and weak
+   * keys and signatures not on every release of Node: OpenSSL does so in the handshake.
    * @throws ReloadError `OPTIONS_INVALID` for anything but a certificate, or `CLOSED`.
    */
   admits(certificate: string | Uint8Array | X509Certificate): Promise<PeerVerdict>

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
+import { sharedBytes } from '../../workers/base/shared-json.js'
 import { MAX_RULES, peerRuleIn } from '../../workers/formats/peer-rules.js'
+import { packRules } from '../../workers/judge/peer-rules.js'
 import type { MaterialSources } from '../../workers/protocol/material.js'
 import {
   MATERIAL_ROWS,
@@ -99,6 +101,10 @@ const DELIVERED = ['cert', 'key', 'pfx', 'passphrase', 'ocsp'] as const
 const SEVERAL_PAIRS =
   'expected one pair beside it: with several, Node does not say which certificate a client is shown'
 
+function packed(rules: readonly string[]): Uint8Array {
+  return sharedBytes(Buffer.from(packRules(rules)))
+}
+
 /** The material sources for the worker threads. */
 export function sourcesOf(
   { cert = [], key = [], pfx, passphrase, ca, caDir, crl, peers, dhparam, ocsp }: CheckedMaterial,
@@ -112,7 +118,7 @@ export function sourcesOf(
     ca: ca ?? [],
     caDir: caDir ?? [],
     crl: crl ?? [],
-    peerRules: peers ?? null,
+    peerRules: peers === undefined ? null : 'file' in peers ? peers : { packed: packed(peers.allow) },
     dhparam: dhparam ?? null,
     ocsp: ocsp ?? null,
     ticketSecret: ticketSecret ?? null,

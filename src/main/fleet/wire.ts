@@ -19,7 +19,8 @@ export function wireSnapshot(
   const { logger: _, source: __, lastGood: ___, sources, ...rest } = options
   return {
     generation,
-    options: { ...rest, sources: { ...sources, passphrase: null } },
+    // The rules are part of the trust.
+    options: { ...rest, sources: { ...sources, passphrase: null, peerRules: null } },
     pairs: material.pairs.map((pair) => wirePair(pair, asText)),
     trust: material.trust === before?.material.trust ? 'served' : wireTrust(material.trust, asText),
     dhparam: material.dhparam && pack(material.dhparam),

@@ -6,10 +6,10 @@ import { loggerOr } from '../base/owner-logger.js'
 import type { Snapshot } from '../generation/generation.js'
 import { whyNotForGrpc } from './why-not.js'
 
-/** Receives the trust anchors as PEM. gRPC reads `null` as a failure; this provider never passes it. */
+/** Receives the trust anchors as PEM. With `null`, gRPC refuses new connections. */
 export type CaCertificateListener = (update: { readonly caCertificate: Buffer } | null) => void
 
-/** Receives the chain and the private key as PEM. gRPC reads `null` as a failure; this provider never passes it. */
+/** Receives the chain and the private key as PEM; this provider never passes `null`. */
 export type IdentityCertificateListener = (
   update: { readonly certificate: Buffer; readonly privateKey: Buffer } | null,
 ) => void
@@ -24,7 +24,7 @@ export interface CertificateProvider {
 
 /** The part of an engine that a provider follows: a `ReloadEngine`, or the `MemberEngine` of a fleet. */
 export interface FollowedEngine extends ServingEngine {
-  on(event: 'applied', listener: () => void): unknown
+  on(event: 'renewed', listener: () => void): unknown
 }
 
 /**
@@ -41,8 +41,9 @@ export interface FollowedEngine extends ServingEngine {
  * `engine.close()`, the last generation stays.
  *
  * gRPC gets no more than anchors, chain and key. So an engine with revocation lists, `peers` or trust domains is refused, and one
- * without trust anchors: gRPC would accept peers that the engine refuses. If `update()` adds them later, gRPC keeps the generation
- * before, and an error is logged. docs/outbound.md has the alternatives.
+ * without trust anchors: gRPC would accept peers that the engine refuses. If a later generation is of this kind, gRPC gets no
+ * anchors and refuses new connections, and an error is logged. A file that cannot be loaded changes nothing. docs/outbound.md has
+ * the alternatives.
  *
  * @throws ReloadError `OPTIONS_INVALID` for such an engine, or for anything but an engine; `CLOSED`.
  */
@@ -51,7 +52,8 @@ export function certificateProvider(engine: FollowedEngine): CertificateProvider
 }
 
 interface Pem {
-  readonly ca: Buffer
+  /** `null` if gRPC must accept no peer. */
+  readonly ca: Buffer | null
   readonly certificate: Buffer
   readonly privateKey: Buffer
 }
@@ -77,14 +79,14 @@ class EngineProvider implements CertificateProvider {
     const why = whyNotForGrpc(this.#snapshot())
     if (why !== null) throw new ReloadError('OPTIONS_INVALID', `certificateProvider: ${why}`)
     this.#latest = pemOf(this.#snapshot())
-    engine.on('applied', () => this.#follow())
+    engine.on('renewed', () => this.#follow())
   }
 
   addCaCertificateListener(listener: CaCertificateListener): void {
     this.#caListeners.add(listener)
     // Not at once: gRPC expects that a listener is called after it was added.
     process.nextTick(() => {
-      if (this.#caListeners.has(listener)) listener({ caCertificate: this.#latest.ca })
+      if (this.#caListeners.has(listener)) listener(anchorsOf(this.#latest))
     })
   }
 
@@ -106,29 +108,35 @@ class EngineProvider implements CertificateProvider {
   #follow(): void {
     const snapshot = this.#snapshot()
     const why = whyNotForGrpc(snapshot)
-    if (why !== null) {
-      this.#logger.error({ generation: snapshot.generation.number, reason: why }, NOT_FOLLOWED)
-      return
-    }
+    if (why !== null)
+      this.#logger.error(
+        { generation: snapshot.generation.number, reason: why },
+        'gRPC refuses new connections',
+      )
     const before = this.#latest
-    const now = pemOf(snapshot)
+    const now = why === null ? pemOf(snapshot) : { ...pemOf(snapshot), ca: null }
     this.#latest = now
-    const isSame = (part: keyof Pem) => before[part].equals(now[part])
     // A server builds a context for each update, so it gets none without a change, for instance of SNI hosts.
-    if (!isSame('ca')) for (const listener of this.#caListeners) listener({ caCertificate: now.ca })
-    if (isSame('certificate') && isSame('privateKey')) return
+    if (!isSame(before.ca, now.ca)) for (const listener of this.#caListeners) listener(anchorsOf(now))
+    if (isSame(before.certificate, now.certificate) && isSame(before.privateKey, now.privateKey)) return
     for (const listener of this.#identityListeners) listener(identityOf(now))
   }
 }
 
-const NOT_FOLLOWED = 'gRPC keeps the certificates of an earlier generation'
+function isSame(before: Buffer | null, now: Buffer | null): boolean {
+  return before === null || now === null ? before === now : before.equals(now)
+}
+
+function anchorsOf({ ca }: Pem): { caCertificate: Buffer } | null {
+  return ca && { caCertificate: ca }
+}
 
 function identityOf({ certificate, privateKey }: Pem): { certificate: Buffer; privateKey: Buffer } {
   return { certificate, privateKey }
 }
 
 /** Copies, because the buffers of a generation are overwritten with it. */
-function pemOf({ material }: Snapshot): Pem {
+function pemOf({ material }: Snapshot): Pem & { readonly ca: Buffer } {
   const [first] = material.pairs as [Snapshot['material']['pairs'][number]]
   return {
     ca: Buffer.from(material.trust.authorities?.pem ?? []),

@@ -89,7 +89,8 @@ function rulesIn(
   given: MaterialSources['peerRules'],
   found: Findings,
 ): readonly string[] | null {
-  if (given === null || 'allow' in given) return given?.allow ?? null
+  if (given === null) return null
+  if ('packed' in given) return unpackRules(given.packed)
   const files = set.itemsOf('peers')
   return files.flatMap(({ id, bytes }) => found.attempt(() => readPeerRules(bytes, id)) ?? [])
 }

@@ -8,8 +8,11 @@ export interface MaterialSources {
   /** Directories, or fast-glob patterns of files. */
   readonly caDir: readonly string[]
   readonly crl: readonly string[]
-  /** Which peers may connect: rules in normal form, or the file of them; `null` for every peer that is verified. */
-  readonly peerRules: { readonly allow: readonly string[] } | { readonly file: string } | null
+  /**
+   * Which peers may connect: rules in shared memory (see `packRules`), because they are passed to every check, or the file of
+   * them; `null` for every peer that is verified.
+   */
+  readonly peerRules: { readonly packed: Uint8Array } | { readonly file: string } | null
   readonly dhparam: string | null
   /** File of an OCSP response for the leaf of the only pair. */
   readonly ocsp: string | null

@@ -156,16 +156,26 @@ test('with trust domains, an engine has no provider', async (t) => {
   assert.throws(() => certificateProvider(engine), { code: 'OPTIONS_INVALID', message: /trust domains/ })
 })
 
-test('if rules about peers are added later, gRPC keeps the earlier generation, and an error is logged', async (t) => {
+test('while the engine has rules about peers, gRPC gets no anchors, and an error is logged', async (t) => {
   const side = await sideOf(t, createAuthority(), createAuthority())
   const seen = await listening(side.provider)
   assertApplied(await side.engine.update({ requestCert: true, peers: { allow: [{ dns: 'a.example' }] } }))
+  assert.deepEqual([seen.identities.length, seen.authorities], [1, [seen.authorities[0], undefined]])
   await side.renew()
-  assert.deepEqual([seen.identities.length, seen.authorities.length], [1, 1])
+  assert.deepEqual([seen.identities.length, seen.authorities.length], [2, 2])
   const lines = side.logger.lines.filter(({ level }) => level === 'error')
-  assert.match(lines[0]?.message ?? '', /gRPC keeps/)
+  assert.match(lines[0]?.message ?? '', /gRPC refuses new connections/)
   assertApplied(await side.engine.update({ peers: undefined }))
-  assert.equal(String(seen.identities.at(-1)?.certificate), side.leaf.chainPem)
+  assert.deepEqual(seen.authorities[2], seen.authorities[0])
+})
+
+test('while the engine has rules about peers, a server of gRPC accepts no client', async (t) => {
+  const { server, client, call } = await bothSides(t)
+  assert.equal(await call(), client.leaf.serial)
+  assertApplied(await server.engine.update({ requestCert: true, peers: { allow: [{ dns: 'a.example' }] } }))
+  await eventually('new connections are refused', async () => (await refusal(call())) !== null)
+  assertApplied(await server.engine.update({ peers: undefined }))
+  await eventually('clients connect again', async () => (await refusal(call())) === null)
 })
 
 test('anything but an open engine is refused', async (t) => {

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { EngineChanges, ReloadEngineOptions } from '../../../src/main/api/options.js'
 import { ReloadError } from '../../../src/main/base/errors.js'
 import { assertInterval, mergeChanges, resolveOptions } from '../../../src/main/engine/resolve-options.js'
+import { sharedBytes } from '../../../src/workers/base/shared-json.js'
 import { assertFrozen } from '../../../support/base/frozen.js'
 import { recordingLogger } from '../../../support/base/recording-logger.js'
 
@@ -307,7 +308,7 @@ test('a given option is kept, a single path as a list of one', () => {
     ],
     pfx: null,
     passphrase: { file: 'pass' },
-    peerRules: { allow: ['uri spiffe://example.org/web'] },
+    peerRules: { packed: sharedBytes(Buffer.from('uri spiffe://example.org/web')) },
     ca: ['ca.pem'],
     caDir: ['cas', 'more/*.pem'],
     crl: ['list.pem'],
