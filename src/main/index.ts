@@ -9,6 +9,7 @@ export type {
   ChainCertificate,
   ContextOptions,
   Policy,
+  Purpose,
   TrustFacts,
 } from '../workers/protocol/material.js'
 export type { MaterialDiff } from '../workers/protocol/prepare.js'
@@ -42,6 +43,7 @@ export type {
   ReloadResult,
   Restored,
   ServingFacts,
+  Verification,
 } from './api/result.js'
 export type { ServerExtra } from './api/server-extra.js'
 export type { Detach, ServingEngine } from './api/serving-engine.js'

@@ -49,6 +49,7 @@ export function passReport(
       restored: null,
       hosts: null,
       members: [],
+      verification: 'not-reached',
       timings: { prepareMs: 1, stageMs: 0, commitMs: 0, verifyMs: 0, totalMs: 1, longestSliceMs: 0 },
       ...result,
     },

@@ -1,5 +1,5 @@
 import type { PeerRule } from '../../workers/formats/peer-rules.js'
-import type { ContextOptions, Policy } from '../../workers/protocol/material.js'
+import type { ContextOptions, Policy, Purpose } from '../../workers/protocol/material.js'
 import type { Logger } from '../base/logger.js'
 import type { MaterialSource } from './source.js'
 
@@ -64,6 +64,13 @@ export interface ReloadEngineOptions {
   /** Other secure-context options, the same in every generation. */
   readonly tls?: ContextOptions
   /**
+   * What the certificate is validated for: `server` needs the extended key usage serverAuth, and also serves outgoing connections;
+   * `client` is for an engine of outgoing connections alone, and needs clientAuth. With `client`, `serverOptions()` and `attach()`
+   * are refused, and VERIFY does not apply.
+   * @defaultValue `'server'`
+   */
+  readonly purpose?: Purpose
+  /**
    * Request a certificate from clients; needs `ca` or `caDir`, because the public roots are never silently trusted.
    * @defaultValue `false`
    */
@@ -79,7 +86,7 @@ export interface ReloadEngineOptions {
    */
   readonly autoReloadInterval?: number
   /** Which problems are refused, and which are only reported. */
-  readonly policy?: Partial<Omit<Policy, 'unrelatedChain'>>
+  readonly policy?: Partial<Omit<Policy, 'unrelatedChain' | 'purpose'>>
   /** The source and rotation of session-ticket keys. */
   readonly tickets?: TicketOptions
   /**
@@ -258,6 +265,7 @@ export interface WorkerOptions {
 
 /** Options that cannot change after the start of an engine: `update()` refuses them. */
 export const FIXED_OPTIONS = [
+  'purpose',
   'logger',
   'worker',
   'tickets',

@@ -38,6 +38,13 @@ export interface PhaseTimings {
   readonly longestSliceMs: number
 }
 
+/**
+ * Whether the certificates that clients receive were compared after the swap. `done`: every listener was dialled. `skipped`: no
+ * server listens, or `verifyServed` is off. `not-applicable`: the engine is for outgoing connections (`purpose: 'client'`).
+ * `not-reached`: nothing was swapped.
+ */
+export type Verification = 'done' | 'skipped' | 'not-applicable' | 'not-reached'
+
 /** The result of one pass. Frozen, plain data, without secrets. */
 export interface ReloadResult {
   readonly outcome: Outcome
@@ -58,6 +65,8 @@ export interface ReloadResult {
   readonly diff: MaterialDiff | null
   /** What a rollback restored; `null` for every other trigger, and if the rollback was refused. */
   readonly restored: Restored | null
+  /** What VERIFY did. */
+  readonly verification: Verification
   readonly timings: PhaseTimings
 }
 
@@ -85,5 +94,8 @@ export function servingOf({ certificates }: Generation): ServingFacts {
 
 /** The findings of a pass, as far as it got. */
 export type PassFindings = Partial<
-  Pick<ReloadResult, 'problems' | 'warnings' | 'changed' | 'diff' | 'hosts' | 'members' | 'restored'>
+  Pick<
+    ReloadResult,
+    'problems' | 'warnings' | 'changed' | 'diff' | 'hosts' | 'members' | 'restored' | 'verification'
+  >
 >

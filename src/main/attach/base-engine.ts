@@ -49,12 +49,12 @@ export abstract class BaseEngine implements ServingEngine {
   }
 
   serverOptions<T extends ServerExtra>(extra: T = {} as T): tls.TlsOptions & T {
-    return this.#open().serverOptions(extra)
+    return this.#openForServers('serverOptions').serverOptions(extra)
   }
 
   attach(server: tls.Server): Detach {
     const { logger } = this.#parts
-    const serving = this.#open()
+    const serving = this.#openForServers('attach')
     serving.refusals.logTo(logger)
     const detach = serving.attach(server, (error) => reportUnservable(logger, error))
     const why = serving.overrides.whyHostsAreNotShown(server)
@@ -156,6 +156,13 @@ export abstract class BaseEngine implements ServingEngine {
   async #close(): Promise<void> {
     for (const agent of this.#agents) agent.destroy()
     await this.#parts.end()
+  }
+
+  #openForServers(call: string): Serving {
+    const serving = this.#open()
+    if (serving.snapshot.options.policy.purpose === 'server') return serving
+    const message = `${call}: the engine is for outgoing connections; create it with \`purpose: 'server'\``
+    throw new ReloadError('OPTIONS_INVALID', message)
   }
 
   #open(): Serving {

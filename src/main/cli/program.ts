@@ -174,6 +174,12 @@ function addCheck(program: Command): void {
     .description('validate files, or what a source delivers, as a start or a reload would, without a server')
     .option('--config <file>', CONFIG_HELP)
   addMaterial(command)
+    .addOption(
+      new Option('--purpose <what>', 'what the certificate is for (default: server)').choices([
+        'server',
+        'client',
+      ]),
+    )
     .option('--peer <path>', 'PEM file of a client certificate: whether this client may connect, and why not')
     .option('--json', 'print JSON')
     .action(async (flags: CheckFlags) => {

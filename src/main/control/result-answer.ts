@@ -30,6 +30,8 @@ export interface ReloadView {
   readonly diff: object | null
   /** What a rollback restored, and whether that included trust; `null` for a reload. */
   readonly restored: ReloadResult['restored']
+  /** What VERIFY did: `done`, `skipped`, `not-applicable` or `not-reached`. */
+  readonly verification: ReloadResult['verification']
   readonly duration_ms: number
   readonly timings: object
 }
@@ -57,6 +59,7 @@ export function resultAnswer(result: ReloadResult, done: 'reloaded' | 'rolled-ba
     members: result.members.map(memberResultView),
     diff: diff ? diffView(diff) : null,
     restored,
+    verification: result.verification,
     duration_ms: timings.totalMs,
     timings: timingsView(timings),
   }

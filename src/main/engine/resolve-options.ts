@@ -111,6 +111,7 @@ const schema = z
   .strictObject({
     ...materialShape,
     tls: contextSchema.default({}),
+    purpose: z.enum(['server', 'client']).default('server'),
     requestCert: z.boolean().default(false),
     rejectUnauthorized: z.boolean().default(true),
     autoReloadInterval: interval.default(0),
@@ -166,6 +167,10 @@ const schema = z
     }
     if (value.peers && !value.requestCert)
       refuse('peers', 'expected `requestCert: true` as well: it names clients by their certificates')
+    if (value.purpose === 'client')
+      for (const name of FOR_SERVERS)
+        if (value[name] !== undefined && value[name] !== false)
+          refuse(name, "expected `purpose: 'server'`: it is for servers")
     if (value.crl && !hasAnchors) refuse('crl', 'expected `ca` or `caDir` as well')
     if (value.tls.minVersion === 'TLSv1.3' && value.tls.maxVersion === 'TLSv1.2') {
       refuse('tls', 'expected `minVersion` not to be above `maxVersion`')
@@ -174,6 +179,9 @@ const schema = z
       refuse('tls', 'expected `maxVersion` to allow TLS 1.3: `certificateCompression` needs it')
     }
   })
+
+/** Options that have no meaning for a client. */
+const FOR_SERVERS = ['requestCert', 'peers', 'hosts', 'ocsp', 'dhparam'] as const
 
 /** Whether the option is absent, or has no entries. */
 function isEmptyObject(hosts: HostsOption): boolean {
@@ -208,7 +216,7 @@ export function resolveOptions(input: ReloadEngineOptions): ResolvedOptions {
     historySize: rest.historySize,
     tickets: { rotateHours: tickets.rotateHours ?? null },
     autoReloadInterval: rest.autoReloadInterval,
-    policy: rest.policy,
+    policy: { ...rest.policy, purpose: rest.purpose },
     expiryWarningDays: rest.expiryWarningDays,
     worker: rest.worker,
     sourceTimeoutSeconds: rest.sourceTimeoutSeconds,

@@ -1,8 +1,9 @@
 import type { Problem } from '../../workers/base/problem.js'
 import type { Trigger } from '../api/generation.js'
 import type { MemberResult } from '../api/members.js'
-import type { Outcome } from '../api/result.js'
+import type { Outcome, Verification } from '../api/result.js'
 import type { Snapshot } from '../generation/generation.js'
+import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { hostCounts } from '../prepare/hosts.js'
 import type { Preparation } from '../prepare/preparation.js'
 import { withEvictions } from './eviction-report.js'
@@ -21,7 +22,7 @@ interface PassDetails {
 
 /** The report of a pass that ended regularly. The first parameter is the snapshot that is served after it. */
 export function outcomeReport(
-  { generation, fileWarnings: known }: Snapshot,
+  { generation, fileWarnings: known, options }: Snapshot,
   outcome: Outcome,
   trigger: Trigger,
   timer: PhaseTimer,
@@ -37,9 +38,15 @@ export function outcomeReport(
     ]),
     hosts: hostCounts(generation.hosts, found?.hosts ?? null),
     members,
+    ...(outcome === 'applied' && { verification: verificationOf(options, timer) }),
   }
   const result = resultOf(outcome, trigger, generation, timer, findings)
   return { result, fileWarnings, pairMismatch, isRolledBack, failureDigest }
+}
+
+function verificationOf({ policy }: ResolvedOptions, timer: PhaseTimer): Verification {
+  if (policy.purpose === 'client') return 'not-applicable'
+  return timer.hasEnded('verify') ? 'done' : 'skipped'
 }
 
 /** The report of a pass that an error ended. */

@@ -33,6 +33,7 @@ export function resultOf(
     hosts = null,
     members = [],
     restored = null,
+    verification = 'not-reached',
   }: PassFindings = {},
 ): ReloadResult {
   return deepFreeze({
@@ -47,6 +48,7 @@ export function resultOf(
     hosts,
     restored,
     members,
+    verification,
     timings: timer.timings(),
   })
 }

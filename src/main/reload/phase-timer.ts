@@ -12,6 +12,8 @@ export class PhaseTimer {
   #phaseStartMs: number
   readonly #tookMs: Record<Phase, number> = { prepare: 0, stage: 0, commit: 0, verify: 0 }
 
+  readonly #ended = new Set<Phase>()
+
   constructor(clock: Clock) {
     this.#clock = clock
     this.#startMs = clock.monotonicMs()
@@ -19,10 +21,15 @@ export class PhaseTimer {
   }
 
   ended(phase: Phase): void {
+    this.#ended.add(phase)
     const now = this.#clock.monotonicMs()
     this.#tookMs[phase] = now - this.#phaseStartMs
     this.#phaseStartMs = now
     if (phase === 'commit') this.gauge.longestMs = Math.max(this.gauge.longestMs, this.#tookMs.commit)
+  }
+
+  hasEnded(phase: Phase): boolean {
+    return this.#ended.has(phase)
   }
 
   timings(): PhaseTimings {

@@ -67,9 +67,10 @@ export function namesLost(leaf: X509Certificate, served: CertificateFacts): stri
 
 function judgePurpose({ chain, path }: Identity, policy: Policy, found: Findings): void {
   const [leaf] = chain as [X509Certificate]
-  const { serverLeafFlaw, certSign } = readIssuer(leaf.raw)
-  if (serverLeafFlaw !== null) {
-    const message = `the certificate in ${path} cannot be used by a server: ${serverLeafFlaw}`
+  const { serverLeafFlaw, ownFlaw, certSign } = readIssuer(leaf.raw)
+  const flaw = policy.purpose === 'client' ? ownFlaw : serverLeafFlaw
+  if (flaw !== null) {
+    const message = `the certificate in ${path} cannot be used by a ${policy.purpose}: ${flaw}`
     found.judge('reject', 'CERT_PURPOSE', message, path)
   }
   if (!leaf.ca) return
@@ -91,7 +92,8 @@ function judgeNames({ chain, path }: Identity, policy: Policy, found: Findings):
     const message = `the certificate in ${path} does not cover ${listed(missing)}, which the policy requires`
     found.judge('reject', 'NAME_NOT_COVERED', message, path)
   }
-  const why = whyNoHost(leaf)
+  // Servers do not look for the name of a host in the certificate of a client.
+  const why = policy.purpose === 'client' ? null : whyNoHost(leaf)
   if (why !== null) found.judge('warn', 'NAME_NOT_COVERED', `the certificate in ${path} ${why}`, path)
 }
 
@@ -133,6 +135,8 @@ function judgeCompleteness(
   const [leaf] = chain as [X509Certificate]
   if (judgeLastSignature(identity, anchorsNamed, found) !== 'unknown' || linked > 1) return
   const issuer = oneLine(leaf.issuer)
+  // A server has the issuer of its clients, and the anchors here are for servers.
+  if (chain.length === 1 && policy.purpose === 'client') return
   if (chain.length > 1) {
     // An issuer of the right name but with another key is always a mistake, regardless of policy.
     const name = canonicalIssuerOf(leaf.raw)

@@ -46,8 +46,13 @@ export interface ContextOptions {
 /** By Node's names. */
 export type CertificateCompression = 'zlib' | 'brotli' | 'zstd'
 
+/** What a certificate is for. */
+export type Purpose = 'server' | 'client'
+
 /** Which findings refuse a set, and which are only reported. */
 export interface Policy {
+  /** The option `purpose` of the engine. */
+  readonly purpose: Purpose
   readonly expired: 'reject' | 'warn'
   readonly notYetValid: 'reject' | 'warn'
   readonly clockSkewSeconds: number

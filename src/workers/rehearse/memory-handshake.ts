@@ -6,7 +6,7 @@ import { clientContext, withoutPrintedPeer } from './rehearsing-client.js'
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
 /** A handshake in memory takes a few milliseconds; longer is a failure. */
-const LIMIT_MS = 2_000
+export const LIMIT_MS = 2_000
 
 /** The client of one handshake. */
 export interface RehearsingClient {

@@ -11,15 +11,16 @@ import { rehearse } from './rehearse.js'
 export async function rehearseSet(
   identities: readonly Identity[],
   keys: readonly Uint8Array[],
-  { context, requestCert, force }: PrepareTask,
+  { context, requestCert, force, policy: { purpose } }: PrepareTask,
   trust: TrustBlocks | null,
   dhparam: string | null,
   found: Findings,
   requesting: Findings,
 ): Promise<void> {
   const run = (requestCert: boolean, into: Findings) =>
-    rehearse(identities, keys, { context, requestCert }, trust, dhparam, into)
+    rehearse(identities, keys, { context, requestCert, purpose }, trust, dhparam, into)
   if (requestCert) return await run(true, found)
+  if (purpose === 'client') return await run(false, found)
   const strict = new Findings(force)
   const canRequest = trust !== null && trust.authorities.length > 0 && !requesting.refused
   if (canRequest) {

@@ -9,8 +9,9 @@ import { type Identity, pemOf } from '../judge/identity.js'
 import { keyTypeOf, namesOf } from '../parse/facts.js'
 import type { TrustBlocks } from '../parse/trust-blocks.js'
 import type { Findings } from '../problems/findings.js'
-import type { ContextOptions } from '../protocol/material.js'
+import type { ContextOptions, Purpose } from '../protocol/material.js'
 import type { PrepareTask } from '../protocol/prepare.js'
+import { clientHandshake } from './client-handshake.js'
 import { handshake, inWords, reasonOf, type TlsVersion } from './memory-handshake.js'
 
 /** One pair, as the main thread will load it. */
@@ -19,11 +20,16 @@ interface Part {
   readonly key: Buffer
   /** The last linked certificate, which the rehearsing client trusts. */
   readonly anchor: string
-  /** Whether a client can verify the chain by this anchor. */
-  readonly verifiable: boolean
+  /** Whether a client can verify the chain by this anchor, and whether a server can: it needs a root. */
+  readonly verifiable: Readonly<Record<Purpose, boolean>>
   readonly servername: string | undefined
   readonly keyType: string
   readonly path: string
+}
+
+/** The terms of the handshakes: the pair is shown by a server, or by a client. */
+interface RehearsalTerms extends Pick<PrepareTask, 'context' | 'requestCert'> {
+  readonly purpose?: Purpose
 }
 
 /** Handshake results of one pair. */
@@ -44,7 +50,7 @@ interface Trial {
 export async function rehearse(
   identities: readonly Identity[],
   keys: readonly Uint8Array[],
-  { context, requestCert }: Pick<PrepareTask, 'context' | 'requestCert'>,
+  { context, requestCert, purpose = 'server' }: RehearsalTerms,
   trust: TrustBlocks | null,
   dhparam: string | null,
   found: Findings,
@@ -65,7 +71,7 @@ export async function rehearse(
   for (const part of parts) {
     const server = loadContext({ ...shared, cert: part.chain, key: part.key }, part.path, found)
     if (!server) return
-    trials.push(await tryPair(server, part, versions, requestCert, found))
+    trials.push(await tryPair(server, part, versions, { requestCert, purpose }, found))
     releaseContext(server)
   }
   const uncovered = versions.filter((version) => isUncovered(version, trials, versions))
@@ -114,11 +120,12 @@ function withoutCompression({ certificateCompression: _, ...rest }: ContextOptio
 
 function partOf({ chain, linked, path, key: { object } }: Identity, key: Uint8Array): Part {
   const anchor = chain[linked - 1] as X509Certificate
+  const isRoot = anchor.checkIssued(anchor)
   return {
     chain: pemOf(chain),
     key: Buffer.from(key.buffer, key.byteOffset, key.byteLength),
     anchor: anchor.toString(),
-    verifiable: trustsIntermediates() || anchor.checkIssued(anchor),
+    verifiable: { server: trustsIntermediates() || isRoot, client: isRoot },
     servername: namesOf(chain[0] as X509Certificate).find(isServerName),
     keyType: keyTypeOf(object),
     path,
@@ -140,15 +147,18 @@ async function tryPair(
   server: tls.SecureContext,
   part: Part,
   versions: readonly TlsVersion[],
-  requestCert: boolean,
+  { requestCert, purpose }: Required<Pick<RehearsalTerms, 'requestCert' | 'purpose'>>,
   found: Findings,
 ): Promise<Trial> {
   const failures = new Map<TlsVersion, string>()
   // The chain is the same in every version. Verifying it once is enough and takes as long as the rest.
-  let verifies = part.verifiable
+  let verifies = part.verifiable[purpose]
   for (const version of versions) {
     const anchor = verifies ? part.anchor : null
-    const result = await handshake(server, { ...part, version, anchor }, requestCert)
+    const result =
+      purpose === 'client'
+        ? await clientHandshake(server, part, { version, anchor })
+        : await handshake(server, { ...part, version, anchor }, requestCert)
     if (result.failure !== undefined) {
       failures.set(version, result.failure)
       continue
@@ -156,7 +166,8 @@ async function tryPair(
     verifies = false
     if (result.unverified === undefined || found.mentions(REPORTED_ELSEWHERE[result.unverified])) continue
     const why = result.unverified === 'UNSPECIFIED' ? UNNAMED_ERROR : inWords(result.unverified)
-    const message = `a client would reject the chain in ${part.path}: ${why}`
+    const peer = purpose === 'client' ? 'server' : 'client'
+    const message = `a ${peer} would reject the chain in ${part.path}: ${why}`
     found.judge('reject', 'REHEARSAL_FAILED', message, part.path)
     break
   }

@@ -264,6 +264,7 @@ test('a missing option has the documented default', () => {
       largeKey: 'reject',
       brokenAnchor: null,
       pairGraceSeconds: 60,
+      purpose: 'server',
       hosts: 'independent',
       nameClaims: 'any',
     },

@@ -16,6 +16,7 @@ type FlagName<Name extends MaterialOptionName> = Name extends 'passphrase' ? 'pa
 export interface MaterialFlags extends FileFlags, SourceFlags {
   readonly unknownHosts?: 'default' | 'refuse'
   readonly requestCert?: boolean
+  readonly purpose?: 'server' | 'client'
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
 }
 
@@ -136,7 +137,7 @@ function drainConfig({ lameDuck, drainDeadline, onTrustRemoved }: DrainSettings)
 
 /** Material flags as engine options; omitted flags are left out. */
 function materialOptions(flags: MaterialFlags, tls: EngineConfig['tls'] = {}): EngineConfig {
-  const { minVersion, unknownHosts, requestCert } = flags
+  const { minVersion, unknownHosts, requestCert, purpose } = flags
   const files = MATERIAL_ROWS.map(({ name, kind }) => {
     const value = flags[kind === 'passphrase' ? 'passphraseFile' : (name as keyof FileFlags)]
     const isInFile = kind === 'passphrase' || kind === 'peers'
@@ -144,7 +145,7 @@ function materialOptions(flags: MaterialFlags, tls: EngineConfig['tls'] = {}): E
   })
   return {
     ...withoutUndefined(Object.fromEntries(files)),
-    ...withoutUndefined({ unknownHosts, requestCert }),
+    ...withoutUndefined({ unknownHosts, requestCert, purpose }),
     ...(minVersion === undefined ? {} : { tls: { ...tls, minVersion } }),
   }
 }
