@@ -49,11 +49,11 @@ interface Lockfile {
   readonly packages: Record<string, { dev?: boolean; hasInstallScript?: boolean }>
 }
 
-test('the tarball stays within its limits: 670 KiB to download, 2,200 KiB on disk', (t) => {
+test('the tarball stays within its limits: 710 KiB to download, 2,300 KiB on disk', (t) => {
   const { bytes } = installPackage(tempDir(t))
   t.diagnostic(`${bytes.packed} bytes packed, ${bytes.unpacked} unpacked`)
-  assert.ok(bytes.packed <= 670 * 1024, `${bytes.packed} bytes packed`)
-  assert.ok(bytes.unpacked <= 2_200 * 1024, `${bytes.unpacked} bytes unpacked`)
+  assert.ok(bytes.packed <= 710 * 1024, `${bytes.packed} bytes packed`)
+  assert.ok(bytes.unpacked <= 2_300 * 1024, `${bytes.unpacked} bytes unpacked`)
 })
 
 test('the tarball contains the built library and no development files', (t) => {
