@@ -14,13 +14,18 @@ export interface ClientLibrary {
   startServer(t: TestContext, material: ServerMaterial): Promise<LibraryServer>
   /** Opens the library's client or pool as its example does, at `localhost`. */
   open(engine: ReloadEngine, port: number): Promise<LibraryClient>
+  /**
+   * Whether the common name of each client certificate is its serial, for servers that report names alone.
+   * @defaultValue the common name is `app`
+   */
+  readonly serialAsName?: boolean
   /** What the error of a client that does not trust the server contains; matched with `inspect`. */
   readonly refusal?: RegExp
 }
 
 export interface ServerMaterial {
   readonly leaf: Leaf
-  /** PEM of the CA of the clients. The client certificates have the common name `app`. */
+  /** PEM of the CA of the clients. */
   readonly clientCa: string
 }
 

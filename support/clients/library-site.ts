@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
@@ -9,7 +10,7 @@ import { type Authority, createAuthority, type Leaf } from '../material/certific
 import { type ConnectionWatch, watchConnections } from '../servers/connection-watch.js'
 import type { ClientLibrary, LibraryClient, LibraryConnection, LibraryServer } from './client-library.js'
 
-/** Issues the client certificates, whose common name is `app`. */
+/** Issues the client certificates. */
 export const clientAuthority: Authority = createAuthority({ name: 'Client CA' })
 
 /** An engine with a client certificate, and a client of a library that it serves. */
@@ -37,7 +38,7 @@ export async function openSite(
   t.after(() => Promise.all([...open].map((client) => client.close())))
   const dir = tempDir(t)
   const ca = join(dir, 'ca.crt')
-  let leaf = issueClient()
+  let leaf = issueClient(library)
   overwriteInPlace(ca, trusted.certPem)
   const engine = await startEngine(t, { ...writePair(dir, leaf), ca })
   const watch = await watchConnections(t, server.port)
@@ -48,7 +49,7 @@ export async function openSite(
     client,
     watch,
     async renew() {
-      leaf = issueClient()
+      leaf = issueClient(library)
       writePair(dir, leaf)
       assertApplied(await engine.reload())
     },
@@ -68,8 +69,10 @@ export async function openSite(
   }
 }
 
-export function issueClient(): Leaf {
-  return clientAuthority.issue({ commonName: 'app', names: ['app'] })
+export function issueClient({ serialAsName = false }: Pick<ClientLibrary, 'serialAsName'> = {}): Leaf {
+  // Positive and without leading zeros, so that the name equals the serial in Node's format.
+  const serial = `5${randomBytes(15).toString('hex').slice(1)}`.toUpperCase().padStart(32, '5')
+  return clientAuthority.issue({ serial, commonName: serialAsName ? serial : 'app', names: ['app'] })
 }
 
 export function issueServer(authority: Authority): Leaf {
