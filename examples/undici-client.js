@@ -21,7 +21,7 @@ engine.on('applied', () => {
 })
 
 function openPool() {
-  const dispatcher = new Agent({ connect: { secureContext: engine.secureContext() } })
+  const dispatcher = new Agent({ connect: engine.clientOptions() })
   setGlobalDispatcher(dispatcher)
   return dispatcher
 }

@@ -14,8 +14,8 @@ const engine = await createReloadEngine({
 
 // After a CA is removed, a new connection replaces the former one. Importers of `channel` see the new one.
 export let channel = openChannel()
-engine.on('applied', ({ diff }) => {
-  if (diff.authoritiesRemoved.length === 0) return
+engine.on('renewed', ({ trust }) => {
+  if (trust !== 'reduced') return
   channel.then(closeChannel).catch(console.error)
   channel = openChannel()
 })

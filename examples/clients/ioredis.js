@@ -14,8 +14,8 @@ const engine = await createReloadEngine({
 
 // After a CA is removed, a new client replaces the former one. Importers of `redis` see the new one.
 export let redis = openClient()
-engine.on('applied', ({ diff }) => {
-  if (diff.authoritiesRemoved.length === 0) return
+engine.on('renewed', ({ trust }) => {
+  if (trust !== 'reduced') return
   const former = redis
   redis = openClient()
   former.quit().catch(console.error) // its commands finish

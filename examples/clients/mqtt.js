@@ -19,8 +19,8 @@ const client = mqtt.connect(Object.assign(engine.clientOptions(), broker))
 client.on('error', console.error)
 
 // After a CA is removed, it connects again: it sends what was not acknowledged, and restores its subscriptions.
-engine.on('applied', ({ diff }) => {
-  if (diff.authoritiesRemoved.length > 0) client.stream.end()
+engine.on('renewed', ({ trust }) => {
+  if (trust === 'reduced') client.stream.end()
 })
 
 client.on('message', (topic, message) => console.log(topic, message.toString()))

@@ -21,8 +21,8 @@ const pool = mysql.createPool({ uri: process.argv[2], connectionLimit, ssl })
 let trusted = new WeakSet()
 pool.on('connection', (connection) => trusted.add(connection))
 pool.on('release', (connection) => trusted.has(connection) || connection.destroy())
-engine.on('applied', ({ diff }) => {
-  if (diff.authoritiesRemoved.length === 0) return
+engine.on('renewed', ({ trust }) => {
+  if (trust !== 'reduced') return
   trusted = new WeakSet()
   // Idle ones are released too, because the pool hands them out before it opens others.
   for (let i = 0; i < connectionLimit; i++) pool.getConnection().then((held) => held.release(), console.error)

@@ -14,8 +14,8 @@ const engine = await createReloadEngine({
 
 // After a CA is removed, a new connection replaces the former one. Importers of `connection` see the new one.
 export let connection = openConnection()
-engine.on('applied', ({ diff }) => {
-  if (diff.authoritiesRemoved.length === 0) return
+engine.on('renewed', ({ trust }) => {
+  if (trust !== 'reduced') return
   const former = connection
   connection = openConnection()
   // To drain it ends its requests in progress: they have 1 s.

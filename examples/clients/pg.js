@@ -22,8 +22,8 @@ pool.on('error', console.error)
 pool.on('release', (_error, client) => {
   if (client.trust !== trust) client.end().catch(console.error)
 })
-engine.on('applied', ({ diff }) => {
-  if (diff.authoritiesRemoved.length === 0) return
+engine.on('renewed', (renewal) => {
+  if (renewal.trust !== 'reduced') return
   trust++
   for (let i = pool.idleCount; i > 0; i--) pool.connect().then((client) => client.release(), console.error)
 })

@@ -14,8 +14,8 @@ const engine = await createReloadEngine({
 
 // After a CA is removed, a new pool replaces the former one. Importers of `sql` see the new one.
 export let sql = openPool()
-engine.on('applied', ({ diff }) => {
-  if (diff.authoritiesRemoved.length === 0) return
+engine.on('renewed', ({ trust }) => {
+  if (trust !== 'reduced') return
   const former = sql
   sql = openPool()
   former.end().catch(console.error) // its queries finish
