@@ -29,5 +29,8 @@ test('kafkajs shows the certificate in service whenever it connects again, and r
   assert.equal(serial, site.serial())
 
   await site.distrust()
-  await assert.rejects(kafka.producer({ retry: { retries: 0 } }).connect(), /unable to verify the first certificate/)
+  await assert.rejects(
+    kafka.producer({ retry: { retries: 0 } }).connect(),
+    /unable to verify the first certificate/,
+  )
 })

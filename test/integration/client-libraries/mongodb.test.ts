@@ -39,7 +39,10 @@ function connect(t: TestContext, site: HandshakeSite): MongoClient {
 
 function openClient(t: TestContext, { engine, server }: HandshakeSite, serverSelectionTimeoutMS: number) {
   const url = `mongodb://localhost:${server.port}`
-  const client = new MongoClient(url, Object.assign(engine.clientOptions(), { tls: true, serverSelectionTimeoutMS }))
+  const client = new MongoClient(
+    url,
+    Object.assign(engine.clientOptions(), { tls: true, serverSelectionTimeoutMS }),
+  )
   t.after(() => client.close())
   return client
 }
