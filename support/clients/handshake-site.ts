@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 
@@ -19,6 +20,15 @@ export interface HandshakeSite {
   renew(): Promise<void>
   /** Removes the CA of the server. */
   distrust(): Promise<void>
+}
+
+/** For a client that connects again and again: it shows the certificate of its creation after a renewal. */
+export async function assertKept(site: HandshakeSite): Promise<void> {
+  const former = site.serial()
+  assert.equal(await site.server.next(), former)
+  await site.renew()
+  // More than may have begun before.
+  for (let handshake = 0; handshake < 3; handshake++) assert.equal(await site.server.next(), former)
 }
 
 export async function openHandshakes(t: TestContext): Promise<HandshakeSite> {

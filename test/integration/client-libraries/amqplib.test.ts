@@ -12,6 +12,7 @@ import type { TLSSocket } from 'node:tls'
 import amqp, { type ConfirmChannel } from 'amqplib'
 
 import type { LibraryConnection, ServerMaterial } from '../../../support/clients/client-library.js'
+import { assertKept, openHandshakes } from '../../../support/clients/handshake-site.js'
 import { proveExample } from '../../../support/clients/library-example.js'
 import { proveLibrary } from '../../../support/clients/library-proof.js'
 import { clientAuthority, issueClient, issueServer } from '../../../support/clients/library-site.js'
@@ -76,6 +77,15 @@ test('amqplib: RabbitMQ reports the former certificate for an open connection, t
   assert.deepEqual(rabbitmq.subjects().sort(), [`CN=${former.serial}`, `CN=${renewed.serial}`].sort())
   await open.close()
   await next.close()
+})
+
+test('amqplib keeps the certificate of its creation with `recovery`, as the documentation says', async (t) => {
+  const site = await openHandshakes(t)
+  const recovery = { initialDelay: 50, maxDelay: 50, waitForConnect: false }
+  const options = Object.assign(site.engine.clientOptions(), { recovery })
+  const connection = await amqp.connect(`amqps://localhost:${site.server.port}`, options)
+  t.after(() => connection.close())
+  await assertKept(site)
 })
 
 /** One for all tests of this file, because it takes seconds to start. */

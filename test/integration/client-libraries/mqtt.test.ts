@@ -3,11 +3,13 @@
  * name that it sees: a message is acknowledged if the broker sees the serial of the socket.
  */
 
+import { test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 
 import mqtt, { type MqttClient } from 'mqtt'
 
 import type { Seen } from '../../../support/clients/client-library.js'
+import { assertKept, openHandshakes } from '../../../support/clients/handshake-site.js'
 import { proveExample } from '../../../support/clients/library-example.js'
 import { proveLibrary } from '../../../support/clients/library-proof.js'
 import { localCertificate } from '../../../support/clients/local-certificate.js'
@@ -44,6 +46,14 @@ proveExample({
   ...library,
   start: (port) => ({ args: [`mqtts://localhost:${port}`] }),
   answer: /^app\/temperature 21$/,
+})
+
+test('mqtt keeps the certificate of its creation if the options follow a URL, as the documentation says', async (t) => {
+  const site = await openHandshakes(t)
+  const options = Object.assign(site.engine.clientOptions(), { reconnectPeriod: 50 })
+  const client = mqtt.connect(`mqtts://localhost:${site.server.port}`, options)
+  t.after(() => client.endAsync(true))
+  await assertKept(site)
 })
 
 async function publish(client: MqttClient): Promise<Seen> {
