@@ -36,7 +36,8 @@ after(async () => {
 proveLibrary({
   ...library,
   async open(engine, port) {
-    const connect = () => openChannel(engine.clientOptions(), port)
+    const options = engine.clientOptions()
+    const connect = () => openChannel(options, port)
     let channel = connect()
     return {
       query: async () => (await channel).query(),

@@ -23,15 +23,15 @@ proveLibrary({
   async open(engine, port) {
     // Version 5 reports a message that is not permitted.
     const broker = { protocol: 'mqtts', host: 'localhost', port, protocolVersion: 5 } as const
-    const client = await mqtt.connectAsync(
-      Object.assign(engine.clientOptions(), broker, { reconnectPeriod: 50 }),
-    )
+    const current = Object.getOwnPropertyDescriptors(engine.clientOptions())
+    // A client writes into its options, so each has an object of its own, with the same getter.
+    const connect = (reconnectPeriod: number) =>
+      mqtt.connectAsync(Object.defineProperties({ ...broker, reconnectPeriod }, current))
+    const client = await connect(50)
     return {
       query: () => publish(client),
       async connect() {
-        const held = await mqtt.connectAsync(
-          Object.assign(engine.clientOptions(), broker, { reconnectPeriod: 0 }),
-        )
+        const held = await connect(0)
         return { query: () => publish(held), close: () => held.endAsync() }
       },
       retire() {
