@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import { MAX_RULES, peerRuleIn } from '../../workers/formats/peer-rules.js'
-import type { MaterialSources } from '../../workers/protocol/material.js'
+import { isPublicRoots, type MaterialSources } from '../../workers/protocol/material.js'
 import {
   MATERIAL_ROWS,
   type MaterialKind,
@@ -32,6 +32,7 @@ const peerRule = z.unknown().transform((given, { issues }) => {
 const FIELDS = {
   file: path.optional(),
   files: paths.optional(),
+  anchors: paths.optional(),
   patterns: paths.optional(),
   passphrase: z
     .union([z.string().min(1), z.strictObject({ file: path })], { error: 'expected a string or { file }' })
@@ -48,6 +49,7 @@ const FIELDS = {
 interface Checked {
   readonly file: string | undefined
   readonly files: string[] | undefined
+  readonly anchors: string[] | undefined
   readonly patterns: string[] | undefined
   readonly passphrase: string | { readonly file: string } | undefined
   readonly peers: { readonly allow: string[] } | { readonly file: string } | undefined
@@ -101,7 +103,7 @@ const SEVERAL_PAIRS =
 
 /** The material sources for the worker threads. */
 export function sourcesOf(
-  { cert = [], key = [], pfx, passphrase, ca, caDir, crl, peers, dhparam, ocsp }: CheckedMaterial,
+  { cert = [], key = [], pfx, passphrase, ca = [], caDir, crl, peers, dhparam, ocsp }: CheckedMaterial,
   ticketSecret: string | undefined,
   source: string | null,
 ): MaterialSources {
@@ -109,7 +111,8 @@ export function sourcesOf(
     pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
     pfx: pfx ?? null,
     passphrase: typeof passphrase === 'string' ? { value: passphrase } : (passphrase ?? null),
-    ca: ca ?? [],
+    ca: ca.filter((one) => !isPublicRoots(one)),
+    publicRoots: [...new Set(ca.filter(isPublicRoots))],
     caDir: caDir ?? [],
     crl: crl ?? [],
     peerRules: peers ?? null,

@@ -13,6 +13,7 @@ import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from '../
 import { protoIn } from '../base/own-names.js'
 import { refusal, WORDED, withoutUndefined } from '../base/refusal.js'
 import { loggerSchema, sourceSchema } from '../base/schemas.js'
+import { isPublicRoots } from '../../workers/protocol/material.js'
 import { compressions, knowsPartialChains } from '../generation/native-context.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { duplicateName, type HostsOption, hostSources, namedHosts } from './host-options.js'
@@ -164,6 +165,7 @@ const schema = z
     if (value.requestCert && !hasAnchors) {
       refuse('requestCert', 'expected `ca` or `caDir` as well: the public roots are never silently trusted')
     }
+    if (value.requestCert && value.ca?.some(isPublicRoots)) refuse('ca', PUBLIC_ROOTS_OF_SERVER)
     if (value.peers && !value.requestCert)
       refuse('peers', 'expected `requestCert: true` as well: it names clients by their certificates')
     if (value.crl && !hasAnchors) refuse('crl', 'expected `ca` or `caDir` as well')
@@ -179,6 +181,11 @@ const schema = z
 function isEmptyObject(hosts: HostsOption): boolean {
   return hosts === undefined || (!Array.isArray(hosts) && Object.keys(hosts).length === 0)
 }
+
+/** Node and OpenSSL would accept every client with a certificate of any public CA. */
+const PUBLIC_ROOTS_OF_SERVER =
+  "expected files of your own CAs beside `requestCert: true`, without 'system' and 'default': public roots never verify clients; " +
+  'use a second engine for outgoing connections'
 
 const HOSTS_OF_SOURCE =
   'expected `{}` beside `source`, for the hosts that the source delivers, or `{ onDemand }`'

@@ -92,7 +92,7 @@ function wirePair(pair: PreparedPair, asText: boolean): WirePair {
 }
 
 function wireTrust(
-  { authorities, revocationLists, domains, peerRules, ends, problems }: PreparedTrust,
+  { authorities, revocationLists, domains, peerRules, publicRoots, ends, problems }: PreparedTrust,
   asText: boolean,
 ): WireTrust {
   const pack = packer(asText)
@@ -101,6 +101,7 @@ function wireTrust(
     revocationLists: revocationLists.map(pack),
     ...(domains && { domains }),
     ...(peerRules && { peerRules: pack(peerRules) }),
+    ...(publicRoots && { publicRoots }),
     ends: { anchors: ends.anchors, dates: [...ends.dates], labels: pack(ends.labels) },
     problems,
   }
@@ -125,6 +126,7 @@ function trustOf({
   revocationLists,
   domains,
   peerRules,
+  publicRoots,
   ends,
   problems,
 }: WireTrust): PreparedTrust {
@@ -133,6 +135,7 @@ function trustOf({
     revocationLists: revocationLists.map(bytesOf),
     ...(domains && { domains }),
     ...(peerRules && { peerRules: bytesOf(peerRules) }),
+    ...(publicRoots && { publicRoots }),
     ends: {
       anchors: ends.anchors,
       dates: Float64Array.from(ends.dates),
