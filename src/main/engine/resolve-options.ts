@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { isPublicRoots } from '../../workers/protocol/material.js'
 import {
   type EngineChanges,
   FIXED_OPTIONS,
@@ -13,7 +14,6 @@ import { claimPatternIn, hostNameIn, type OptionName, requiredNameIn } from '../
 import { protoIn } from '../base/own-names.js'
 import { refusal, WORDED, withoutUndefined } from '../base/refusal.js'
 import { loggerSchema, sourceSchema } from '../base/schemas.js'
-import { isPublicRoots } from '../../workers/protocol/material.js'
 import { compressions, knowsPartialChains } from '../generation/native-context.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { duplicateName, type HostsOption, hostSources, namedHosts } from './host-options.js'

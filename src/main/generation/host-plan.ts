@@ -22,7 +22,7 @@ export function planForHost({ pair }: Host, { identity, peers, trust, options }:
   }
 }
 
-/** The trust of a server's contexts: public roots never verify a client, not even one that an application asks later. */
+/** The trust of a server's contexts: public roots never verify a client, not even of options that an application changes. */
 export function serverTrustOf(trust: PreparedTrust): PreparedTrust {
   return trust.publicRoots ? NO_TRUST : trust
 }

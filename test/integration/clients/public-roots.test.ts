@@ -105,12 +105,16 @@ export const cases: Record<string, Case> = {
     writeFileSync(store, [...broken, publicRoot.certPem].join(''))
     const { engine, ports } = await site(t, publicRoot, { ca: 'system', policy: { brokenAnchor: 'reject' } })
     await connected(ports.public, engine.clientOptions())
-    const warnings = engine.status().generation.warnings.map(({ message }) => message)
+    const path = process.env['SSL_CERT_FILE']
+    const warnings = engine.status().generation.warnings.filter((warning) => warning.path === path)
     assert.equal(warnings.length, 1)
-    assert.match(warnings[0] ?? '', /2 of 3 public roots are left out/)
+    assert.match(warnings[0]?.message ?? '', /2 of 3 public roots are left out/)
   },
 
-  async 'a public root is not reported before it expires, and an own CA is, in the bundle or not'(t, publicRoot) {
+  async 'a public root is not reported before it expires, and an own CA is, in the bundle or not'(
+    t,
+    publicRoot,
+  ) {
     const { engine, ca } = await site(t, publicRoot, { ca: 'system' })
     assert.equal(engine.status().ends.ca, null)
     writeFileSync(storeOf(t, 'system'), publicRoot.certPem + authority.certPem)
