@@ -91,11 +91,14 @@ export const cases: Record<string, Case> = {
     const bundle = process.env['SSL_CERT_FILE'] as string
     const { engine } = await site(t, { ca: bundle })
     const requesting = () => engine.serverOptions({ requestCert: true })
+    const { digest } = engine.status().generation.trust
     assertApplied(await engine.update({ ca: 'system' }))
     assert.throws(requesting, REFUSED)
+    assert.notEqual(engine.status().generation.trust.digest, digest)
     assertApplied(await engine.update({ ca: ['system', bundle] }))
     assert.throws(requesting, REFUSED)
     assertApplied(await engine.update({ ca: bundle }))
+    assert.equal(engine.status().generation.trust.digest, digest)
     const port = await serveEcho(t as never, engine, { requestCert: true })
     const { certPem: cert, keyPem: key } = publicRoot.issue()
     await handshake({ port, cert, key, confirm: true })
