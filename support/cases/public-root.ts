@@ -18,7 +18,7 @@ const NAME = 'A public root'
 
 /**
  * Runs the cases of a module (its export `cases`) in a process whose Node treats one more CA as a public root, from
- * `NODE_EXTRA_CA_CERTS`, which Node reads at its start.
+ * `NODE_EXTRA_CA_CERTS`, which Node reads at its start. `SSL_CERT_FILE` names another file with this CA, which cases may change.
  *
  * @returns for each case `null`, or the reason of its failure.
  */
@@ -28,10 +28,17 @@ export async function runWithPublicRoot(
 ): Promise<Readonly<Record<string, string | null>>> {
   const dir = tempDir(t)
   const root = createAuthority({ name: NAME })
-  writeFileSync(join(dir, 'root.pem'), root.certPem)
+  const [extra, system] = [join(dir, 'root.pem'), join(dir, 'system.pem')]
+  for (const file of [extra, system]) writeFileSync(file, root.certPem)
+  const { SSL_CERT_DIR: _, ...inherited } = process.env
   const child = fork(new URL('./public-root-process.js', import.meta.url), [module.href], {
     execArgv: [],
-    env: { ...process.env, NODE_EXTRA_CA_CERTS: join(dir, 'root.pem'), PUBLIC_ROOT_KEY: root.keyPem },
+    env: {
+      ...inherited,
+      NODE_EXTRA_CA_CERTS: extra,
+      SSL_CERT_FILE: system,
+      PUBLIC_ROOT_KEY: root.keyPem,
+    },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   t.after(() => child.kill('SIGKILL'))

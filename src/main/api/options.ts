@@ -42,7 +42,17 @@ export interface ReloadEngineOptions {
    * @defaultValue `1000`
    */
   readonly hostCacheSize?: number
-  /** PEM file(s) of trust anchors for client certificates. */
+  /**
+   * PEM file(s) of the trust anchors that verify peers. For outgoing connections only, two words request public roots, alone or
+   * among files; all are read again at each reload:
+   *
+   * - `'system'`: the certificate bundle of the operating system: the file of `SSL_CERT_FILE`, or the first well-known bundle.
+   * - `'default'`: the roots that Node contains, and the file of `NODE_EXTRA_CA_CERTS`.
+   *
+   * An engine with public roots refuses every server that requests client certificates, with `OPTIONS_INVALID`. A file of such a
+   * name is written as `./system`.
+   * @defaultValue none: servers verify no clients, and outgoing connections trust what Node trusts by default
+   */
   readonly ca?: string | readonly string[]
   /** Directories of trust anchors, or fast-glob patterns of files. Hidden files, backups and `*.tmp` are ignored. */
   readonly caDir?: string | readonly string[]

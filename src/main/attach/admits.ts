@@ -36,7 +36,8 @@ export async function admits(
   const certificates = certificatesIn(given)
   const [leaf] = certificates as [Uint8Array]
   const names = namesOf(leaf)
-  const rules = peerRulesOf(serving.snapshot.material.trust)
+  const peerTrust = serving.snapshot.material.trust
+  const rules = peerRulesOf(peerTrust)
   const rule = (names && rules?.ruleFor(names)) ?? null
   // Without the rules, so that both reasons are reported.
   const { peerRules: _, ...trust } = serving.trust()
@@ -44,7 +45,7 @@ export async function admits(
   const [isVerified] = await judgeAll([{ certificates, completed: false }], task, parts)
   const problems = [
     ...(rules && rule === null ? [NOT_ALLOWED] : []),
-    ...(isVerified ? [] : [NOT_VERIFIED]),
+    ...(peerTrust.publicRoots ? [PUBLIC_ROOTS] : isVerified ? [] : [NOT_VERIFIED]),
     ...problemsOf(leaf, parts.nowMs),
     ...weaknessOf(certificates, serving.snapshot.options.context.ciphers),
   ]
@@ -61,6 +62,12 @@ const NOT_VERIFIED: Problem = {
   code: 'PEER_NOT_VERIFIED',
   message:
     'no path leads from the certificate to a trust anchor, or a certificate on the path is revoked; intermediates that the client sends must follow the certificate',
+}
+
+const PUBLIC_ROOTS: Problem = {
+  code: 'PEER_NOT_VERIFIED',
+  message:
+    "the engine trusts public roots (`ca` has the value 'system' or 'default'), so none of its servers accepts a client certificate",
 }
 
 function namesOf(leaf: Uint8Array): PeerNames | null {

@@ -28,13 +28,17 @@ export function assertServable(
 
 /** The check for options whose files are not loaded yet. @throws ReloadError `OPTIONS_INVALID` */
 export function assertAnchorsConfigured(
-  { ca, caDir, source }: Pick<MaterialSources, 'ca' | 'caDir' | 'source'>,
+  { ca, publicRoots, caDir, source }: Pick<MaterialSources, 'ca' | 'publicRoots' | 'caDir' | 'source'>,
   policies: readonly PeerPolicy[],
   subject: string,
 ): void {
+  if (!policies.some(({ requestCert }) => requestCert)) return
+  if (publicRoots.length > 0) {
+    const message = `${subject} requests client certificates, so \`ca\` must not have the value ${publicRoots.map((one) => `'${one}'`).join(' or ')}: public roots never verify clients; name the files of your own CAs, and use a second engine for outgoing connections`
+    throw new ReloadError('OPTIONS_INVALID', message)
+  }
   // A source may deliver anchors; `assertServable` checks that it did.
-  if (source === null && ca.length + caDir.length === 0 && policies.some(({ requestCert }) => requestCert))
-    throw withoutAnchors(subject)
+  if (source === null && ca.length + caDir.length === 0) throw withoutAnchors(subject)
 }
 
 function withoutAnchors(subject: string): ReloadError {

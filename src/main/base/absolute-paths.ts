@@ -1,5 +1,6 @@
 import { dirname, isAbsolute } from 'node:path'
 
+import { isPublicRoots } from '../../workers/protocol/material.js'
 import { ReloadError } from './errors.js'
 import { MATERIAL_ROWS, type MaterialKind } from './material-options.js'
 
@@ -20,6 +21,7 @@ export function withAbsolutePaths<T extends object>(options: T, base?: string): 
   const absoluteIn: Record<MaterialKind, (value: unknown) => unknown> = {
     file: (value) => each(value, file),
     files: (value) => each(value, file),
+    anchors: (value) => each(value, (one) => (isPublicRoots(one) ? one : file(one))),
     patterns: (value) => each(value, pattern),
     passphrase: (value) => mapNamed(value, 'file', file),
     hosts: (value) =>

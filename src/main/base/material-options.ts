@@ -2,13 +2,22 @@
  * The type of an option. It determines validation, conversion to absolute paths, and how a flag sets the option.
  *
  * - `file`: the path of a file; `files`: one, or an array of them
+ * - `anchors`: as `files`, or the words `system` and `default`, which are not paths
  * - `patterns`: directories or fast-glob patterns, one or an array of them
  * - `passphrase`: the passphrase itself, or `{ file }`
  * - `hosts`: patterns, or an object of files by server name
  * - `tickets`: an object with the member `secretFile`
  * - `peers`: `{ allow }` with the rules themselves, or `{ file }`
  */
-export type MaterialKind = 'file' | 'files' | 'patterns' | 'passphrase' | 'hosts' | 'tickets' | 'peers'
+export type MaterialKind =
+  | 'file'
+  | 'files'
+  | 'anchors'
+  | 'patterns'
+  | 'passphrase'
+  | 'hosts'
+  | 'tickets'
+  | 'peers'
 
 /** Every option that locates material, with its kind. */
 export interface MaterialKinds {
@@ -16,7 +25,7 @@ export interface MaterialKinds {
   readonly key: 'files'
   readonly pfx: 'file'
   readonly passphrase: 'passphrase'
-  readonly ca: 'files'
+  readonly ca: 'anchors'
   readonly caDir: 'patterns'
   readonly crl: 'files'
   readonly peers: 'peers'
@@ -76,8 +85,11 @@ const MATERIAL_OPTIONS: {
     setting: 'passphrase_file',
   },
   ca: {
-    kind: 'files',
-    flag: { name: '--ca <path>', help: 'PEM file of trust anchors; may be repeated' },
+    kind: 'anchors',
+    flag: {
+      name: '--ca <path>',
+      help: 'PEM file of trust anchors, or the word system or default for public roots; may be repeated',
+    },
     setting: 'ca',
   },
   caDir: {

@@ -4,7 +4,7 @@ import { MATERIAL_ROWS, type MaterialKind } from '../base/material-options.js'
 import { seconds } from './argument-values.js'
 
 /** Kinds of options with several values: the flag may be repeated. */
-const REPEATABLE: ReadonlySet<MaterialKind> = new Set(['files', 'patterns', 'hosts'])
+const REPEATABLE: ReadonlySet<MaterialKind> = new Set(['files', 'anchors', 'patterns', 'hosts'])
 
 /** The flags that say which material is served, the same for every command that reads it. */
 export function addMaterial(command: Command): Command {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { sharedBytes } from '../../workers/base/shared-json.js'
 import { MAX_RULES, peerRuleIn } from '../../workers/formats/peer-rules.js'
 import { packRules } from '../../workers/judge/peer-rules.js'
-import type { MaterialSources } from '../../workers/protocol/material.js'
+import { isPublicRoots, type MaterialSources } from '../../workers/protocol/material.js'
 import {
   MATERIAL_ROWS,
   type MaterialKind,
@@ -34,6 +34,7 @@ const peerRule = z.unknown().transform((given, { issues }) => {
 const FIELDS = {
   file: path.optional(),
   files: paths.optional(),
+  anchors: paths.optional(),
   patterns: paths.optional(),
   passphrase: z
     .union([z.string().min(1), z.strictObject({ file: path })], { error: 'expected a string or { file }' })
@@ -50,6 +51,7 @@ const FIELDS = {
 interface Checked {
   readonly file: string | undefined
   readonly files: string[] | undefined
+  readonly anchors: string[] | undefined
   readonly patterns: string[] | undefined
   readonly passphrase: string | { readonly file: string } | undefined
   readonly peers: { readonly allow: string[] } | { readonly file: string } | undefined
@@ -107,7 +109,7 @@ function packed(rules: readonly string[]): Uint8Array {
 
 /** The material sources for the worker threads. */
 export function sourcesOf(
-  { cert = [], key = [], pfx, passphrase, ca, caDir, crl, peers, dhparam, ocsp }: CheckedMaterial,
+  { cert = [], key = [], pfx, passphrase, ca = [], caDir, crl, peers, dhparam, ocsp }: CheckedMaterial,
   ticketSecret: string | undefined,
   source: string | null,
 ): MaterialSources {
@@ -115,7 +117,8 @@ export function sourcesOf(
     pairs: cert.map((one, i) => ({ cert: one, key: key[i] as string })),
     pfx: pfx ?? null,
     passphrase: typeof passphrase === 'string' ? { value: passphrase } : (passphrase ?? null),
-    ca: ca ?? [],
+    ca: ca.filter((one) => !isPublicRoots(one)),
+    publicRoots: [...new Set(ca.filter(isPublicRoots))],
     caDir: caDir ?? [],
     crl: crl ?? [],
     peerRules: peers === undefined ? null : 'file' in peers ? peers : { packed: packed(peers.allow) },

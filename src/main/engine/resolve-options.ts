@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { isPublicRoots } from '../../workers/protocol/material.js'
 import {
   type EngineChanges,
   FIXED_OPTIONS,
@@ -165,6 +166,7 @@ const schema = z
     if (value.requestCert && !hasAnchors) {
       refuse('requestCert', 'expected `ca` or `caDir` as well: the public roots are never silently trusted')
     }
+    if (value.requestCert && value.ca?.some(isPublicRoots)) refuse('ca', PUBLIC_ROOTS_OF_SERVER)
     if (value.peers && !value.requestCert)
       refuse('peers', 'expected `requestCert: true` as well: it names clients by their certificates')
     if (value.purpose === 'client')
@@ -187,6 +189,11 @@ const FOR_SERVERS = ['requestCert', 'peers', 'hosts', 'ocsp', 'dhparam'] as cons
 function isEmptyObject(hosts: HostsOption): boolean {
   return hosts === undefined || (!Array.isArray(hosts) && Object.keys(hosts).length === 0)
 }
+
+/** Node and OpenSSL would accept every client with a certificate of any public CA. */
+const PUBLIC_ROOTS_OF_SERVER =
+  "expected files of your own CAs beside `requestCert: true`, without 'system' and 'default': public roots never verify clients; " +
+  'use a second engine for outgoing connections'
 
 const HOSTS_OF_SOURCE =
   'expected `{}` beside `source`, for the hosts that the source delivers, or `{ onDemand }`'

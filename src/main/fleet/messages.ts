@@ -43,6 +43,7 @@ export interface WireTrust {
   readonly revocationLists: readonly Bytes[]
   readonly domains?: TrustDomains
   readonly peerRules?: Bytes
+  readonly publicRoots?: true
   readonly ends: {
     readonly anchors: number
     readonly dates: readonly number[]

@@ -93,7 +93,7 @@ function wirePair(pair: PreparedPair, asText: boolean): WirePair {
 }
 
 function wireTrust(
-  { authorities, revocationLists, domains, peerRules, ends, problems }: PreparedTrust,
+  { authorities, revocationLists, domains, peerRules, publicRoots, ends, problems }: PreparedTrust,
   asText: boolean,
 ): WireTrust {
   const pack = packer(asText)
@@ -102,6 +102,7 @@ function wireTrust(
     revocationLists: revocationLists.map(pack),
     ...(domains && { domains }),
     ...(peerRules && { peerRules: pack(peerRules) }),
+    ...(publicRoots && { publicRoots }),
     ends: { anchors: ends.anchors, dates: [...ends.dates], labels: pack(ends.labels) },
     problems,
   }
@@ -126,6 +127,7 @@ function trustOf({
   revocationLists,
   domains,
   peerRules,
+  publicRoots,
   ends,
   problems,
 }: WireTrust): PreparedTrust {
@@ -134,6 +136,7 @@ function trustOf({
     revocationLists: revocationLists.map(bytesOf),
     ...(domains && { domains }),
     ...(peerRules && { peerRules: bytesOf(peerRules) }),
+    ...(publicRoots && { publicRoots }),
     ends: {
       anchors: ends.anchors,
       dates: Float64Array.from(ends.dates),

@@ -6,6 +6,7 @@ import { ReloadError } from '../base/errors.js'
 import { bindTerms } from './accepted-terms.js'
 import { buildContext, type ContextBuild, type ContextPlan, wholeOptions } from './build-context.js'
 import type { ServedMaterial, Snapshot } from './generation.js'
+import { serverTrustOf } from './host-plan.js'
 import { serverContextOptions } from './security-level.js'
 import { runAtOnce, runInSlices, type SliceGauge } from './slices.js'
 import type { SpareContexts } from './spare-contexts.js'
@@ -80,7 +81,11 @@ export class GenerationContexts {
     const { material } = this.#snapshot
     const sessionIdContext = this.termsFor(peers).identity
     const ticketKeys = this.#tickets.keysFor(sessionIdContext, material.ticketSecret)
-    return { material, options: this.#serverOptions, session: { sessionIdContext, ticketKeys } }
+    return {
+      material: { ...material, trust: serverTrustOf(material.trust) },
+      options: this.#serverOptions,
+      session: { sessionIdContext, ticketKeys },
+    }
   }
 
   /** The terms on which servers of this policy admit peers in this generation. */

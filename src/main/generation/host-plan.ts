@@ -22,6 +22,11 @@ export function planForHost({ pair }: Host, { identity, peers, trust, options }:
   }
 }
 
+/** The trust of a server's contexts: public roots never verify a client, not even of options that an application changes. */
+export function serverTrustOf(trust: PreparedTrust): PreparedTrust {
+  return trust.publicRoots ? NO_TRUST : trust
+}
+
 /** For servers that request no client certificates. */
 const NO_TRUST: PreparedTrust = Object.freeze({
   authorities: null,

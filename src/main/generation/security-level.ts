@@ -28,8 +28,8 @@ export function serverContextOptions(
 
 /** The TLS options for a rehearsal: those of the served contexts. */
 export function rehearsedContext(options: ResolvedOptions): ContextOptions {
-  const { ca, caDir, source } = options.sources
-  return serverContextOptions(options, source !== null || ca.length + caDir.length > 0)
+  const { ca, publicRoots, caDir, source } = options.sources
+  return serverContextOptions(options, source !== null || ca.length + publicRoots.length + caDir.length > 0)
 }
 
 const lenient = new WeakMap<ContextOptions, ContextOptions>()

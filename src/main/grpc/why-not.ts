@@ -3,8 +3,8 @@ import type { Snapshot } from '../generation/generation.js'
 
 /** Why gRPC must not use a generation: it would accept peers that the engine refuses. `null` if it may. */
 export function whyNotForGrpc({ material: { trust } }: Snapshot): string | null {
-  if (trust.authorities === null)
-    return 'expected an engine with `ca` or `caDir`: gRPC would trust the public roots, a server too'
+  if (trust.authorities === null || trust.publicRoots === true)
+    return 'expected an engine with `ca` or `caDir`, and without public roots: a server of gRPC would trust them'
   if (trust.revocationLists.length > 0) return `gRPC cannot use revocation lists; ${INSTEAD}`
   if (judgesPeers(trust)) return `gRPC cannot check \`peers\` or trust domains; ${INSTEAD}`
   return null

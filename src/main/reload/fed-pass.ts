@@ -106,10 +106,13 @@ function mayBeUnchanged({ options: changed, force, dryRun }: PassMode, options: 
 
 /** Whether there are files beside the source. */
 function hasFiles({
-  sources: { ca, caDir, crl, peerRules, dhparam, ticketSecret },
+  sources: { ca, publicRoots, caDir, crl, peerRules, dhparam, ticketSecret },
 }: ResolvedOptions): boolean {
   const hasRulesFile = peerRules !== null && 'file' in peerRules
   return (
-    ca.length + caDir.length + crl.length > 0 || hasRulesFile || dhparam !== null || ticketSecret !== null
+    ca.length + publicRoots.length + caDir.length + crl.length > 0 ||
+    hasRulesFile ||
+    dhparam !== null ||
+    ticketSecret !== null
   )
 }

@@ -125,12 +125,12 @@ export function stillRolledBack(
 
 function optionsWithTrustOf(served: ResolvedOptions, target: ResolvedOptions): ResolvedOptions {
   if (served === target) return served
-  const { ca, caDir, crl, peerRules, ticketSecret } = served.sources
+  const { ca, publicRoots, caDir, crl, peerRules, ticketSecret } = served.sources
   const { allowPartialTrustChain } = served.context
   const { allowPartialTrustChain: before, ...context } = target.context
   return {
     ...target,
-    sources: { ...target.sources, ca, caDir, crl, peerRules, ticketSecret },
+    sources: { ...target.sources, ca, publicRoots, caDir, crl, peerRules, ticketSecret },
     peers: served.peers,
     // The same object if nothing differs, because contexts and spares are keyed by it.
     context:

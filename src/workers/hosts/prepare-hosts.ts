@@ -204,7 +204,7 @@ function sourcesOf(
   passphrase: MaterialSources['passphrase'],
 ): MaterialSources {
   const none = { pfx: null, dhparam: null, peerRules: null, ticketSecret: null, source: null }
-  const noTrust = { ca: [], caDir: [], crl: [] }
+  const noTrust = { ca: [], publicRoots: [], caDir: [], crl: [] }
   return { pairs: [{ cert, key }], passphrase, ocsp: ocsp ?? null, ...none, ...noTrust }
 }
 

@@ -75,7 +75,9 @@ export function judgeAuthorities(
 ): void {
   let flawed: { why: string; path: string } | null = null
   let anyTrusted = false
-  for (const { facts, block } of authorities) {
+  // Others maintain public roots, which verify no client.
+  const own = authorities.filter(({ block }) => !block.isPublic)
+  for (const { facts, block } of own) {
     judgeAuthority(facts, block.path, policy, found)
     if (facts.trustedFor !== 'none') {
       // An option can replace a missing root, so a missing root alone is no reason to refuse.
@@ -86,7 +88,7 @@ export function judgeAuthorities(
     flawed ??= { why: message, path: block.path }
     requesting.judge('warn', 'CA_INVALID', message, block.path)
   }
-  warnOfExpired(authorities, found)
+  warnOfExpired(own, found)
   if (!partialChain) warnOfRootless(authorities, found)
   if (flawed && !anyTrusted) {
     requesting.refuse('CA_INVALID', `no trust anchor can verify clients; ${flawed.why}`, flawed.path)

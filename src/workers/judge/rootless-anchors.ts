@@ -12,7 +12,9 @@ export function warnOfRootless(authorities: readonly JudgedAuthority[], found: F
   const anchors = authorities.map(({ facts }) => facts)
   const byIssuer = groupByIssuer(anchors)
   const rooted = rootedAmong(anchors, byIssuer)
-  const rootless = authorities.filter(({ facts }) => facts.trustedFor === 'others' && !rooted.has(facts))
+  const rootless = authorities.filter(
+    ({ facts, block }) => !block.isPublic && facts.trustedFor === 'others' && !rooted.has(facts),
+  )
   const [first] = rootless
   if (!first) return
   // Anchors below other rootless ones have the same cause.

@@ -22,6 +22,7 @@ import { anchorsInForce } from './anchors-in-force.js'
 import { judgeAuthorities } from './judge-authorities.js'
 import { judgeCrls } from './judge-crls.js'
 import { packRules, unpackRules } from './peer-rules.js'
+import { publicRootsInForce } from './public-roots-in-force.js'
 import { trustEndsOf } from './trust-ends.js'
 
 /** Whether a changed item is, or was, a part of the trust. @param changed - the ids of changed items. */
@@ -57,7 +58,14 @@ export function readTrust(
       return (blocks ?? []).map((block) => ({ block, domain }))
     })
   const readAnchors = (bytes: Buffer, path: string) => authorityBlocks(bytes, path, known)
-  const anchors = [...blocksOf('ca', readAnchors), ...blocksOf('domain-ca', readAnchors)]
+  const readPublic = (bytes: Buffer, path: string) => publicRootBlocks(bytes, path, known)
+  // Last, so that an anchor which is a public root too is treated as the user's own.
+  const anchors = [
+    ...blocksOf('public-ca', readPublic),
+    ...blocksOf('ca', readAnchors),
+    ...blocksOf('domain-ca', readAnchors),
+  ]
+  const hasPublicRoots = set.itemsOf('public-ca').length > 0
   const authorities = distinct(anchors.map(({ block }) => block))
   const revocationLists = distinct(blocksOf('crl', crlBlocks).map(({ block }) => block))
   const domains = domainsOf(anchors)
@@ -67,10 +75,13 @@ export function readTrust(
   }
   const rules = rulesIn(set, rulesGiven, found)
   const peerRules = rules && exact(packRules(rules))
-  const digests = [...authorities, ...revocationLists].map(({ digest }) => digest).sort()
+  // The origin is a part: equal anchors verify clients if they are the user's own, and never if they are public roots.
+  const origins = authorities.map(({ digest, isPublic }) => (isPublic ? `public ${digest}` : digest))
+  const digests = [...origins, ...revocationLists.map(({ digest }) => digest)].sort()
   // An anchor that moves to another domain changes the trust, and ends its sessions. So do other rules about peers.
   const parts = [
     ...digests,
+    ...(hasPublicRoots ? ['public roots'] : []),
     ...(domains ? [JSON.stringify(domains)] : []),
     ...(peerRules ? [`peers ${hash('sha256', peerRules)}`] : []),
   ]
@@ -80,7 +91,14 @@ export function readTrust(
     revocationLists: revocationLists.length,
     ...(peerRules && { peerRules: unpackRules(peerRules).length }),
   }
-  return { authorities, revocationLists, ...(domains && { domains }), ...(peerRules && { peerRules }), facts }
+  return {
+    authorities,
+    revocationLists,
+    ...(domains && { domains }),
+    ...(peerRules && { peerRules }),
+    ...(hasPublicRoots && { publicRoots: true as const }),
+    facts,
+  }
 }
 
 /** `null` without the option; empty after a problem. */
@@ -123,7 +141,9 @@ export function judgeTrust(
   requesting: Findings,
 ): { blocks: TrustBlocks; authorities: AuthorityFacts[]; ends: TrustEnds } {
   const partialChain = context.allowPartialTrustChain === true
-  const authorities = anchorsInForce(blocks.authorities, known, policy, partialChain, found)
+  if (blocks.publicRoots) requesting.refuse('OPTIONS_INVALID', PUBLIC_ROOTS)
+  const own = anchorsInForce(blocks.authorities.filter(isOwn), known, policy, partialChain, found)
+  const authorities = [...own, ...publicRootsInForce(blocks, known, partialChain, found)]
   judgeAuthorities(authorities, policy, partialChain, found, requesting)
   const names = authorities.reduce((sum, { block }) => sum + nameEntryBytes(block.subject), 0)
   if (names > MAX_NAMES_BYTES) {
@@ -136,8 +156,16 @@ export function judgeTrust(
   return {
     blocks: withAuthorities(blocks, authorities),
     authorities: authorities.map(({ facts }) => facts),
-    ends: trustEndsOf(authorities, lists),
+    ends: trustEndsOf(own, lists),
   }
+}
+
+const PUBLIC_ROOTS =
+  "`ca` has the value 'system' or 'default', and public roots never verify clients: a server that requests client certificates " +
+  'needs an engine whose `ca` names only the files of your own CAs'
+
+function isOwn({ isPublic }: AuthorityBlock): boolean {
+  return !isPublic
 }
 
 /** Keeps the digest of the files, which detects changes. */
@@ -153,7 +181,7 @@ export function withoutKnown(blocks: TrustBlocks, known: AuthorityList): TrustBl
 
 /** The trust as loaded by the main thread; for `problems`, see {@link PreparedTrust.problems}. */
 export function preparedTrust(
-  { authorities, revocationLists, domains, peerRules }: TrustBlocks,
+  { authorities, revocationLists, domains, peerRules, publicRoots }: TrustBlocks,
   ends: TrustEnds,
   problems: readonly Problem[] = [],
 ): PreparedTrust {
@@ -168,6 +196,7 @@ export function preparedTrust(
     revocationLists: revocationLists.map((block) => exact(block.pem)),
     ...(domains && { domains }),
     ...(peerRules && { peerRules }),
+    ...(publicRoots && { publicRoots }),
     ends,
     problems,
   }
@@ -180,6 +209,15 @@ export function preparedTrust(
 const MAX_NAMES_BYTES = 64_000
 
 function authorityBlocks(bytes: Buffer, path: string, known: AuthorityList): AuthorityBlock[] {
+  return readableBlocks(bytes, path, known, subjectIn)
+}
+
+function readableBlocks(
+  bytes: Buffer,
+  path: string,
+  known: AuthorityList,
+  subject: (block: TrustBlock) => string,
+): AuthorityBlock[] {
   assertFilled(bytes, path, 'CA_EMPTY')
   const blocks = splitPem(bytes, path)
   const certificates = blocks.filter(isCertificateBlock)
@@ -190,8 +228,19 @@ function authorityBlocks(bytes: Buffer, path: string, known: AuthorityList): Aut
   return certificates.map((block, i) => {
     const what = `certificate ${i + 1} of ${certificates.length} in ${path}`
     const read = trustBlock(block, what, path)
-    return { ...read, subject: known.byDigest.get(read.digest)?.name ?? subjectIn(read) }
+    return { ...read, subject: known.byDigest.get(read.digest)?.name ?? subject(read) }
   })
+}
+
+/** One damaged certificate of the operating system must not keep the others out of service: the checks leave it out. */
+function publicRootBlocks(bytes: Buffer, path: string, known: AuthorityList): AuthorityBlock[] {
+  return readableBlocks(bytes, path, known, (block) => {
+    try {
+      return subjectOf(block.der)
+    } catch {
+      return ''
+    }
+  }).map((block) => ({ ...block, isPublic: true }))
 }
 
 function crlBlocks(bytes: Buffer, path: string): TrustBlock[] {

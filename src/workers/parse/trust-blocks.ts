@@ -10,6 +10,8 @@ export interface TrustBlocks {
   readonly domains?: TrustDomains
   /** See `PreparedTrust`. */
   readonly peerRules?: Uint8Array
+  /** See `PreparedTrust`. */
+  readonly publicRoots?: true
   readonly facts: TrustFacts
 }
 
@@ -25,6 +27,8 @@ export interface TrustBlock {
 export interface AuthorityBlock extends TrustBlock {
   /** DER in base64, see {@link subjectOf}. */
   readonly subject: string
+  /** Set for a public root that is in no file of the options. */
+  readonly isPublic?: true
 }
 
 /** A trust anchor and its parsed facts. */

@@ -5,6 +5,8 @@ export interface MaterialSources {
   readonly pfx: string | null
   readonly passphrase: { readonly value: string } | { readonly file: string } | null
   readonly ca: readonly string[]
+  /** Public roots that `ca` requests. They verify remote servers, never clients. */
+  readonly publicRoots: readonly PublicRoots[]
   /** Directories, or fast-glob patterns of files. */
   readonly caDir: readonly string[]
   readonly crl: readonly string[]
@@ -20,6 +22,14 @@ export interface MaterialSources {
   readonly ticketSecret: string | null
   /** Name of the source that delivers pairs, and possibly trust; `null` if everything is in files. */
   readonly source: string | null
+}
+
+/** The words in `ca` that request public roots: those of the operating system, and those that Node trusts by default. */
+export type PublicRoots = 'system' | 'default'
+
+/** Whether a value in `ca` is a word, not a path. A file of that name is written as `./system`. */
+export function isPublicRoots(value: unknown): value is PublicRoots {
+  return value === 'system' || value === 'default'
 }
 
 /** The files of one pair, by their roles. */

@@ -82,6 +82,8 @@ export interface PreparedTrust {
   readonly domains?: TrustDomains
   /** The only peers that may connect, see `packRules`; absent if every verified peer may. */
   readonly peerRules?: Uint8Array
+  /** Set if public roots are among the authorities: then they verify remote servers only, and `problems` says so. */
+  readonly publicRoots?: true
   /** When each of them ends. */
   readonly ends: TrustEnds
   /**

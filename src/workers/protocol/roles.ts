@@ -9,6 +9,7 @@ export type Role =
   | 'passphrase'
   | 'ca'
   | 'domain-ca'
+  | 'public-ca'
   | 'crl'
   | 'peers'
   | 'dhparam'
@@ -71,6 +72,8 @@ export const ROLES: Readonly<Record<Role, RoleFacts>> = {
   // Anchors of one SPIFFE trust domain. Their own role, so that code that does not know of domains cannot take them for anchors
   // that may verify any peer.
   'domain-ca': TRUST,
+  // Public roots, which must never verify a client. Their own role for the same reason.
+  'public-ca': TRUST,
   crl: TRUST,
   peers: TRUST,
   dhparam: { ...OWN, rule: 'content', secret: false },

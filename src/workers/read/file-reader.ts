@@ -4,6 +4,7 @@ import { type PathMarks, pathMarksOf, samePathMarks, TIME_STEP_MS } from '../pro
 import type { MaterialSources } from '../protocol/material.js'
 import type { PrepareTask } from '../protocol/prepare.js'
 import { ROLES } from '../protocol/roles.js'
+import { withBundledRoots } from './bundled-roots.js'
 import { looksUnchanged, readFileSet } from './file-set.js'
 import type { MaterialReader, MaterialSet } from './material-reader.js'
 import { listSources, type SourceListing } from './source-files.js'
@@ -15,10 +16,11 @@ const MAX_ATTEMPTS = 5
 
 /** The reader of files. */
 export function fileReader(sources: MaterialSources, limits: Limits): MaterialReader {
-  return {
+  const files: MaterialReader = {
     looksUnchanged: (record) => sourcesLookUnchanged(sources, limits, record),
     read: () => readSources(sources, limits),
   }
+  return sources.publicRoots.includes('default') ? withBundledRoots(files) : files
 }
 
 /**
@@ -29,15 +31,17 @@ export function fileReader(sources: MaterialSources, limits: Limits): MaterialRe
  * @returns the set, or why it could not be read; `FILES_CHANGING` if the directories kept changing.
  */
 function readSources(sources: MaterialSources, limits: Limits): MaterialSet | Problem[] {
+  let linked: readonly string[] = []
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     if (attempt > 1) pause(TIME_STEP_MS)
     const before = lookAt(sources, limits)
     if (!isSettled(before)) continue
+    if (!Array.isArray(before)) linked = before.listing.linked
     const set = Array.isArray(before) ? before : readFileSet(before.listing.files, sources.caDir)
     if (isSame(before, lookAt(sources, limits))) return set
     if (!Array.isArray(set)) set.wipe()
   }
-  return [changing(sources)]
+  return [changing(sources, linked)]
 }
 
 /** Whether the sources certainly match the record; any error counts as a difference. */
@@ -92,9 +96,9 @@ function isSame(before: Look | Problem[], after: Look | Problem[]): boolean {
   return samePathMarks(before.pathMarks, after.pathMarks)
 }
 
-function changing({ caDir, ca, crl, peerRules }: MaterialSources): Problem {
-  const peers = peerRules && 'file' in peerRules ? [peerRules.file] : []
-  const [path] = [...caDir, ...ca, ...crl, ...peers] as [string]
+/** @param linked trust files, if they could be listed. */
+function changing({ caDir, publicRoots }: MaterialSources, linked: readonly string[]): Problem {
+  const [path] = [...caDir, ...linked, ...publicRoots] as [string]
   const message = `${path} was moved or changed during ${MAX_ATTEMPTS} consecutive reads; the next check reads it again`
   return { code: 'FILES_CHANGING', message, path }
 }

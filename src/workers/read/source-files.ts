@@ -10,6 +10,7 @@ import type { PrepareTask } from '../protocol/prepare.js'
 import { DIRECTORY_ENTRY_RULE, ROLES, type Role } from '../protocol/roles.js'
 import { findMatching } from './find-matching.js'
 import { listDirectory } from './list-directory.js'
+import { publicRootFiles } from './public-roots.js'
 import { attempt } from './read-file.js'
 
 /** One file of the engine's material. */
@@ -37,7 +38,7 @@ export interface SourceListing {
 /**
  * Every file of the sources, with the current entries of `caDir`.
  *
- * @throws ProblemError when a directory cannot be listed.
+ * @throws ProblemError when a directory cannot be listed, or the operating system has no public roots.
  */
 export function listSourceFiles(
   sources: MaterialSources,
@@ -49,12 +50,13 @@ export function listSourceFiles(
 /**
  * {@link listSourceFiles}, with what is needed to read all files as of one moment.
  *
- * @throws ProblemError when a directory cannot be listed.
+ * @throws ProblemError when a directory cannot be listed, or the operating system has no public roots.
  */
 export function listSources(sources: MaterialSources, limits: PrepareTask['limits']): SourceListing {
   const files: SourceFile[] = []
   const directories = new Set<string>()
-  const linked = [...sources.ca, ...sources.crl, ...peerFiles(sources)]
+  const publicRoots = publicRootFiles(sources.publicRoots)
+  const linked = [...sources.ca, ...publicRoots, ...sources.crl, ...peerFiles(sources)]
   const add = (role: Role, path: string, rule: FingerprintRule = ROLES[role].rule) => {
     files.push({ role, path, rule, maxBytes: limits[ROLES[role].limit] })
   }
@@ -64,6 +66,7 @@ export function listSources(sources: MaterialSources, limits: PrepareTask['limit
   if (sources.pfx !== null) add('pfx', sources.pfx)
   if (sources.passphrase && 'file' in sources.passphrase) add('passphrase', sources.passphrase.file)
   for (const path of sources.ca) add('ca', path)
+  for (const path of publicRoots) add('public-ca', path)
   for (const source of sources.caDir) {
     const entries = listSource(source)
     for (const { path, isLink } of entries) {

@@ -15,6 +15,7 @@ const pair = { cert: 'tls.crt', key: 'tls.key' }
 const VALUES = {
   file: 'a',
   files: ['a'],
+  anchors: ['a'],
   patterns: ['a'],
   passphrase: { file: 'a' },
   hosts: ['a'],
