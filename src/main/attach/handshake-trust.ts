@@ -143,7 +143,8 @@ export class HandshakeTrust {
 
   /**
    * Node emits the undocumented event `secure` after each renegotiation. It then sets `authorized` for a client that shows a valid
-   * certificate, and never resets it, even if the certificate differs. If Node itself does not listen for `secure`, renegotiations could be missed and are disabled.
+   * certificate, and never resets it, even if the certificate differs. If Node itself does not listen for `secure`, renegotiations
+   * could be missed and are disabled.
    */
   #watchRenegotiation(socket: TLSSocket, terms: TrustTerms | undefined, policy: () => PeerPolicy): void {
     if (socket.listenerCount('secure') === 0) {
