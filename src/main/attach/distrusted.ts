@@ -1,8 +1,8 @@
 import type { TLSSocket } from 'node:tls'
 
+import { sharedBytes } from '../../workers/base/shared-json.js'
 import type { JudgePeersTask, PeerChain } from '../../workers/protocol/judge-peers.js'
 import { runInSlices } from '../generation/slices.js'
-import { sharedCopy } from '../threads/shared-copy.js'
 import type { JudgingParts } from './judge-all.js'
 import { judgeAll } from './judge-all.js'
 import { type KnownPeer, knownIntermediates, knownPeerOf, rereadChain } from './peer-chains.js'
@@ -84,9 +84,9 @@ function add(peers: SocketsByPeer, peer: KnownPeer, socket: TLSSocket): void {
 function sharedTrust(trust: Omit<JudgePeersTask, 'chains'>): Omit<JudgePeersTask, 'chains'> {
   return {
     ...trust,
-    authorities: trust.authorities && sharedCopy(trust.authorities),
-    formerAuthorities: trust.formerAuthorities && sharedCopy(trust.formerAuthorities),
-    revocationLists: trust.revocationLists.map(sharedCopy),
-    ...(trust.peerRules && { peerRules: sharedCopy(trust.peerRules) }),
+    authorities: trust.authorities && sharedBytes(trust.authorities),
+    formerAuthorities: trust.formerAuthorities && sharedBytes(trust.formerAuthorities),
+    revocationLists: trust.revocationLists.map(sharedBytes),
+    ...(trust.peerRules && { peerRules: sharedBytes(trust.peerRules) }),
   }
 }

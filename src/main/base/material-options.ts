@@ -131,6 +131,11 @@ const MATERIAL_OPTIONS: {
   tickets: { kind: 'tickets', flag: null, setting: null },
 }
 
+/** Whether a flag or a setting names the file of the value, not the value itself: the option is then `{ file }`. */
+export function isGivenAsFile(kind: MaterialKind): boolean {
+  return kind === 'passphrase' || kind === 'peers'
+}
+
 /** The rows of the table with their names, in its order. */
 export const MATERIAL_ROWS: readonly (MaterialOption & { readonly name: MaterialOptionName })[] =
   Object.entries(MATERIAL_OPTIONS).map(([name, row]) => ({ name: name as MaterialOptionName, ...row }))

@@ -1,5 +1,5 @@
 import { ProblemError } from '../../workers/base/problem.js'
-import { fromSharedJson, toSharedJson } from '../../workers/base/shared-json.js'
+import { fromSharedJson, sharedBytes, toSharedJson } from '../../workers/base/shared-json.js'
 import type { BatchedHost } from '../../workers/hosts/record.js'
 import { type DeliveredSet, deliveredHostId } from '../../workers/protocol/delivery.js'
 import type { PrepareHostsReply } from '../../workers/protocol/hosts.js'
@@ -11,7 +11,6 @@ import { PackedHost } from '../generation/packed-host.js'
 import { rehearsedContext } from '../generation/security-level.js'
 import { limitsOf } from '../prepare/preparation.js'
 import type { Worker } from '../threads/pool.js'
-import { sharedCopy } from '../threads/shared-copy.js'
 import { TaskError } from '../threads/task-error.js'
 
 /** Hosts per task. Those that are delivered while a task runs share the next one. */
@@ -80,7 +79,7 @@ export class HostPreparer {
 
   #authorities(trust: PreparedTrust): Uint8Array | null {
     if (this.#anchors?.trust !== trust)
-      this.#anchors = { trust, pem: trust.authorities && sharedCopy(trust.authorities.pem) }
+      this.#anchors = { trust, pem: trust.authorities && sharedBytes(trust.authorities.pem) }
     return this.#anchors.pem
   }
 

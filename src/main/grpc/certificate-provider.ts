@@ -61,8 +61,8 @@ interface Pem {
 class EngineProvider implements CertificateProvider {
   readonly #snapshot: () => Snapshot
   readonly #logger: Logger
-  readonly #caListeners = new Set<CaCertificateListener>()
-  readonly #identityListeners = new Set<IdentityCertificateListener>()
+  readonly #ca = new Listeners(() => anchorsOf(this.#latest))
+  readonly #identity = new Listeners(() => identityOf(this.#latest))
   #latest: Pem
 
   constructor(engine: FollowedEngine) {
@@ -83,26 +83,19 @@ class EngineProvider implements CertificateProvider {
   }
 
   addCaCertificateListener(listener: CaCertificateListener): void {
-    this.#caListeners.add(listener)
-    // Not at once: gRPC expects that a listener is called after it was added.
-    process.nextTick(() => {
-      if (this.#caListeners.has(listener)) listener(anchorsOf(this.#latest))
-    })
+    this.#ca.add(listener)
   }
 
   removeCaCertificateListener(listener: CaCertificateListener): void {
-    this.#caListeners.delete(listener)
+    this.#ca.remove(listener)
   }
 
   addIdentityCertificateListener(listener: IdentityCertificateListener): void {
-    this.#identityListeners.add(listener)
-    process.nextTick(() => {
-      if (this.#identityListeners.has(listener)) listener(identityOf(this.#latest))
-    })
+    this.#identity.add(listener)
   }
 
   removeIdentityCertificateListener(listener: IdentityCertificateListener): void {
-    this.#identityListeners.delete(listener)
+    this.#identity.remove(listener)
   }
 
   #follow(): void {
@@ -117,9 +110,36 @@ class EngineProvider implements CertificateProvider {
     const now = why === null ? pemOf(snapshot) : { ...pemOf(snapshot), ca: null }
     this.#latest = now
     // A server builds a context for each update, so it gets none without a change, for instance of SNI hosts.
-    if (!isSame(before.ca, now.ca)) for (const listener of this.#caListeners) listener(anchorsOf(now))
-    if (isSame(before.certificate, now.certificate) && isSame(before.privateKey, now.privateKey)) return
-    for (const listener of this.#identityListeners) listener(identityOf(now))
+    if (!isSame(before.ca, now.ca)) this.#ca.tell()
+    const isSamePair =
+      isSame(before.certificate, now.certificate) && isSame(before.privateKey, now.privateKey)
+    if (!isSamePair) this.#identity.tell()
+  }
+}
+
+/** Passes the current value to each new listener, and to all of them when it changes. */
+class Listeners<Value> {
+  readonly #listeners = new Set<(value: Value) => void>()
+  readonly #current: () => Value
+
+  constructor(current: () => Value) {
+    this.#current = current
+  }
+
+  add(listener: (value: Value) => void): void {
+    this.#listeners.add(listener)
+    // Not at once: gRPC expects that a listener is called after it was added.
+    process.nextTick(() => {
+      if (this.#listeners.has(listener)) listener(this.#current())
+    })
+  }
+
+  remove(listener: (value: Value) => void): void {
+    this.#listeners.delete(listener)
+  }
+
+  tell(): void {
+    for (const listener of this.#listeners) listener(this.#current())
   }
 }
 

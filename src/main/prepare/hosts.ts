@@ -1,5 +1,5 @@
 import { identityOfProblems, type Problem } from '../../workers/base/problem.js'
-import { fromSharedJson } from '../../workers/base/shared-json.js'
+import { fromSharedJson, sharedBytes } from '../../workers/base/shared-json.js'
 import type { BatchedHost } from '../../workers/hosts/record.js'
 import { limitProblems, MAX_PROBLEMS } from '../../workers/problems/problem-limit.js'
 import type { DeliveredHosts, DeliveredSet } from '../../workers/protocol/delivery.js'
@@ -17,7 +17,6 @@ import { PackedHost } from '../generation/packed-host.js'
 import type { ResolvedOptions } from '../generation/resolved-options.js'
 import { rehearsedContext } from '../generation/security-level.js'
 import type { Worker } from '../threads/pool.js'
-import { sharedCopy } from '../threads/shared-copy.js'
 import { TaskError } from '../threads/task-error.js'
 import { abandonedHosts, splitBatch } from './lost-batch.js'
 
@@ -63,7 +62,7 @@ export async function prepareHosts(
   const { sources, policy } = options
   const results = new HostResults(scan.problems, [])
   const task = {
-    authorities: authorities && sharedCopy(authorities),
+    authorities: authorities && sharedBytes(authorities),
     passphrase: sources.passphrase,
     limits,
     context: rehearsedContext(options),

@@ -6,7 +6,7 @@ export function toSharedJson(value: unknown): Uint8Array<SharedArrayBuffer> {
   return sharedBytes(Buffer.from(JSON.stringify(value)))
 }
 
-/** A copy of bytes in shared memory. */
+/** A copy of bytes in shared memory, instead of one copy for each task: trust may have megabytes. */
 export function sharedBytes(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
   const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength))
   shared.set(bytes)

@@ -5,11 +5,11 @@
 
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type tls from 'node:tls'
 
 import type { ReloadEngine } from '../../../src/main/index.js'
 import { connectFully, createGreeter, stopHalfWay } from '../../../support/clients/admission.js'
 import { startEngine } from '../../../support/engine/engines.js'
+import { SERVER_LIVES } from '../../../support/engine/server-lives.js'
 import { type Authority, createAuthority, type Leaf } from '../../../support/material/certificates.js'
 import { listen } from '../../../support/servers/echo-server.js'
 import { deliveryOf, MemorySource } from '../../../support/sources/memory-source.js'
@@ -25,37 +25,7 @@ const impostor = clientOf(other)
 const key = own.issueAuthority()
 const impostorBelow = clientOf(other.issueAuthority())
 
-/** What happens to a server, and whether it accepts clients afterwards. */
-const LIVES: Readonly<
-  Record<string, readonly [(engine: ReloadEngine, server: tls.Server) => unknown, boolean]>
-> = {
-  'is attached': [(engine, server) => engine.attach(server), true],
-  'was detached': [(engine, server) => engine.attach(server)(), true],
-  'was detached twice': [
-    (engine, server) => {
-      engine.attach(server)()
-      engine.attach(server)()
-    },
-    true,
-  ],
-  'was detached and attached again': [
-    (engine, server) => {
-      engine.attach(server)()
-      engine.attach(server)
-    },
-    true,
-  ],
-  'has an engine that was closed': [
-    async (engine, server) => {
-      engine.attach(server)
-      await engine.close()
-    },
-    true,
-  ],
-  'was never attached': [() => {}, false],
-}
-
-for (const [life, [live, serves]] of Object.entries(LIVES)) {
+for (const [life, [live, serves]] of Object.entries(SERVER_LIVES)) {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     test(`${version}: a server that ${life} refuses the CA of another domain`, async (t) => {
       const { engine, server, port } = await start(t)

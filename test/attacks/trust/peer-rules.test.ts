@@ -13,11 +13,12 @@ import tls from 'node:tls'
 
 import grpc from '@grpc/grpc-js'
 
-import type { PeerRule, ReloadEngine, ReloadEngineOptions } from '../../../src/main/index.js'
+import type { PeerRule, ReloadEngineOptions } from '../../../src/main/index.js'
 import { eventually } from '../../../support/base/eventually.js'
 import { connectFully, createGreeter, openOnly, stopHalfWay } from '../../../support/clients/admission.js'
 import { renegotiatingClient, withoutPython } from '../../../support/clients/renegotiating-client.js'
 import { assertApplied, startEngine } from '../../../support/engine/engines.js'
+import { SERVER_LIVES } from '../../../support/engine/server-lives.js'
 import { overwriteInPlace, writePair } from '../../../support/files/files.js'
 import { tempDir } from '../../../support/files/temp-dir.js'
 import { joinHere } from '../../../support/fleet/fleet-member.js'
@@ -34,30 +35,7 @@ const intern = issue('intern')
 const bystander = clients.issue({ names: ['web.example.org'], extendedKeyUsage: 'client' })
 const WEB: readonly PeerRule[] = [{ uri: idOf('web') }]
 
-/** What happens to a server, and whether it accepts named clients afterwards. */
-const LIVES: Readonly<
-  Record<string, readonly [(engine: ReloadEngine, server: tls.Server) => unknown, boolean]>
-> = {
-  'is attached': [(engine, server) => engine.attach(server), true],
-  'was detached': [(engine, server) => engine.attach(server)(), true],
-  'was detached and attached again': [
-    (engine, server) => {
-      engine.attach(server)()
-      engine.attach(server)
-    },
-    true,
-  ],
-  'has an engine that was closed': [
-    async (engine, server) => {
-      engine.attach(server)
-      await engine.close()
-    },
-    true,
-  ],
-  'was never attached': [() => {}, false],
-}
-
-for (const [life, [live, serves]] of Object.entries(LIVES)) {
+for (const [life, [live, serves]] of Object.entries(SERVER_LIVES)) {
   for (const version of VERSIONS) {
     test(`${version}: a server that ${life} admits only the clients that a rule names, also by resumption`, async (t) => {
       const { engine, server, port } = await site(t)

@@ -1,4 +1,4 @@
-import { MATERIAL_ROWS, type MaterialOptionName } from '../../base/material-options.js'
+import { isGivenAsFile, MATERIAL_ROWS, type MaterialOptionName } from '../../base/material-options.js'
 import { withoutUndefined } from '../../base/refusal.js'
 import type { DrainOptions } from '../../drain/options.js'
 import type { ShareOptions } from '../../fleet/index.js'
@@ -140,8 +140,7 @@ function materialOptions(flags: MaterialFlags, tls: EngineConfig['tls'] = {}): E
   const { minVersion, unknownHosts, requestCert, purpose } = flags
   const files = MATERIAL_ROWS.map(({ name, kind }) => {
     const value = flags[kind === 'passphrase' ? 'passphraseFile' : (name as keyof FileFlags)]
-    const isInFile = kind === 'passphrase' || kind === 'peers'
-    return [name, isInFile && value !== undefined ? { file: value } : value] as const
+    return [name, isGivenAsFile(kind) && value !== undefined ? { file: value } : value] as const
   })
   return {
     ...withoutUndefined(Object.fromEntries(files)),

@@ -1,7 +1,7 @@
 import type { EngineChanges } from '../../api/options.js'
 import type { ReloadEngine } from '../../api/reload-engine.js'
 import { ReloadError } from '../../base/errors.js'
-import { MATERIAL_ROWS } from '../../base/material-options.js'
+import { isGivenAsFile, MATERIAL_ROWS } from '../../base/material-options.js'
 import { RequestProblem } from '../problem-document.js'
 import { resultAnswer } from '../result-answer.js'
 import type { Route } from '../route.js'
@@ -17,8 +17,9 @@ const SETTINGS: Readonly<Record<string, ChangeName>> = {
   reject_unauthorized: 'rejectUnauthorized',
 }
 
-/** Options whose setting is the path of a file, not the value itself. */
-const IN_FILE: ReadonlySet<ChangeName> = new Set(['passphrase', 'peers'])
+const GIVEN_AS_FILE: ReadonlySet<ChangeName> = new Set(
+  MATERIAL_ROWS.flatMap(({ name, kind }) => (isGivenAsFile(kind) ? [name as ChangeName] : [])),
+)
 
 type ChangeName = keyof EngineChanges
 
@@ -60,7 +61,7 @@ function changesIn(body: unknown): EngineChanges {
     Object.entries(body).map(([name, value]) => {
       const option = SETTINGS[name] as ChangeName
       if (value === null) return [option, undefined]
-      return [option, IN_FILE.has(option) ? { file: value } : value]
+      return [option, GIVEN_AS_FILE.has(option) ? { file: value } : value]
     }),
   )
 }
