@@ -25,6 +25,7 @@ import { joinHere } from '../../../support/fleet/fleet-member.js'
 import { createAuthority, type Leaf } from '../../../support/material/certificates.js'
 import { listen } from '../../../support/servers/echo-server.js'
 import { greeter, greeterService } from '../../../support/servers/greeter.js'
+import { deliveryOf, MemorySource } from '../../../support/sources/memory-source.js'
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
 const servers = createAuthority()
@@ -189,6 +190,45 @@ for (const [what, second, serves] of [
     await client.exited
     assert.deepEqual(seen, serves ? [false, true] : [false])
     assert.deepEqual(codes, serves ? [] : ['PEER_NOT_ALLOWED'])
+  })
+}
+
+for (const version of VERSIONS) {
+  test(`${version}: rules apply beside trust domains: each client needs its own domain and a rule`, async (t) => {
+    const other = createAuthority()
+    const trustDomains = { 'example.org': [clients.certDer], 'other.test': [other.certDer] }
+    const leaf = servers.issue({ names: ['localhost'], uris: [idOf('server')] })
+    const source = new MemorySource(deliveryOf(leaf, '1', { trustDomains }))
+    const engine = await startEngine(t, { source, requestCert: true, peers: { allow: WEB } })
+    const server = createGreeter(engine.serverOptions())
+    engine.attach(server)
+    const codes: unknown[] = []
+    server.on('tlsClientError', (error: NodeJS.ErrnoException) => codes.push(error.code))
+    const port = await listen(t, server)
+    const admission = async (identity: Leaf) =>
+      (await connectFully({ port, version, ...identityOf(identity) })).admission
+    const impostor = other.issue({ names: [], uris: [idOf('web')], extendedKeyUsage: 'client' })
+    assert.deepEqual(
+      [await admission(web), await admission(intern), await admission(impostor)],
+      ['full', 'refused', 'refused'],
+    )
+    assert.deepEqual(codes, ['PEER_NOT_ALLOWED', 'TRUST_DOMAIN'])
+    assert.deepEqual(engine.status().refusedPeers, { PEER_NOT_ALLOWED: 1, TRUST_DOMAIN: 1 })
+  })
+
+  test(`${version}: rules apply to an SNI host and to a second server of the engine`, async (t) => {
+    const hosts = { 'a.example': writePair(tempDir(t), servers.issue({ names: ['a.example'] })) }
+    const { engine, server, port } = await site(t, WEB, { hosts })
+    engine.attach(server)
+    const second = createGreeter(engine.serverOptions())
+    engine.attach(second)
+    const ports = [port, await listen(t, second)]
+    for (const one of ports) {
+      const admission = async (identity: Leaf) =>
+        (await connectFully({ port: one, version, servername: 'a.example', ...identityOf(identity) }))
+          .admission
+      assert.deepEqual([await admission(web), await admission(intern)], ['full', 'refused'])
+    }
   })
 }
 
